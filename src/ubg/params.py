@@ -1,0 +1,290 @@
+"""Typed parameters: the only reader of `params.yaml` and `configs/`.
+
+`params.yaml` is the experiment. It names a data set and a scale, whose presets are
+`configs/datasets/<dataset>.yaml` and `configs/scales/<scale>.yaml`. Unknown keys, wrong types and
+values out of range are refused with one line: file, key, value, what is allowed.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+PresetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+S = TypeVar("S", bound=Section)
+
+
+class Image(Section):
+    """Size in pixels of the packed images, and how many broken ones may be left out."""
+
+    height: Annotated[int, Field(ge=16, le=2048)]
+    width: Annotated[int, Field(ge=16, le=2048)]
+    max_broken: Count = 0
+
+
+class Tokenizer(Section):
+    """SentencePiece trained on the training captions, or `pretrained`: a hub name or a folder."""
+
+    pretrained: str | None = None
+    vocab_size: Annotated[int, Field(ge=32, le=65536)] = 1000
+    max_tokens: Annotated[int, Field(ge=4, le=512)]
+
+
+class VisionTower(Section):
+    """A vision transformer, built from its sizes or loaded from `pretrained`."""
+
+    pretrained: str | None = None
+    width: Positive | None = None
+    layers: Positive | None = None
+    heads: Positive | None = None
+    mlp_width: Positive | None = None
+    patch_size: Annotated[int, Field(ge=4, le=64)] = 16
+    conv_stem: bool = False
+
+    @model_validator(mode="after")
+    def _sizes_or_pretrained(self) -> "VisionTower":
+        return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
+
+
+class TextTower(Section):
+    """A T5 encoder, built from its sizes or loaded from `pretrained`."""
+
+    pretrained: str | None = None
+    width: Positive | None = None
+    layers: Positive | None = None
+    heads: Positive | None = None
+    mlp_width: Positive | None = None
+    dropout: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _sizes_or_pretrained(self) -> "TextTower":
+        return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
+
+
+class Towers(Section):
+    clip: VisionTower
+    siglip: VisionTower
+    t5: TextTower
+
+
+class Augmentation(Section):
+    """Training only; drawn per sample from (seed, epoch, image)."""
+
+    flip: Fraction
+    pad: Count
+    erase: Fraction
+    erase_area: tuple[PositiveFloat, PositiveFloat] = (0.02, 0.4)
+    erase_aspect: PositiveFloat = 0.3
+    erase_fill: Literal["mean", "noise"] = "mean"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("erase_area"), list):
+            values = values | {"erase_area": tuple(values["erase_area"])}
+        return values
+
+    @model_validator(mode="after")
+    def _ordered_area(self) -> "Augmentation":
+        low, high = self.erase_area
+        if not low <= high <= 1:
+            raise ValueError("erase_area must be [low, high] with low <= high <= 1")
+        return self
+
+
+class Optimiser(Section):
+    name: Literal["adam", "adamw"]
+    lr: PositiveFloat
+    new_module_lr_factor: PositiveFloat
+    bias_lr_factor: PositiveFloat
+    weight_decay: NonNegative
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    clip_norm: PositiveFloat | None = None
+    warmup_epochs: NonNegative
+    warmup_factor: Fraction
+    final_factor: Fraction = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("betas"), list):
+            values = values | {"betas": tuple(values["betas"])}
+        return values
+
+
+class Training(Section):
+    """`accumulate` adds up gradients; each step still contrasts within its own batch only."""
+
+    epochs: Positive
+    batch_size: Annotated[int, Field(ge=2)]
+    accumulate: Positive = 1
+    precision: Literal["fp32", "bf16"]
+    checkpoint_seconds: NonNegative = 60.0
+
+
+class Evaluation(Section):
+    batch_size: Positive
+
+
+class Scale(Section):
+    """One file of `configs/scales/`: sizes, optimisation, pretrained names."""
+
+    image: Image
+    tokenizer: Tokenizer
+    towers: Towers
+    embedding_dim: Positive
+    temperature: PositiveFloat
+    losses: dict[Literal["sdm", "itc"], PositiveFloat]
+    augmentation: Augmentation
+    optimiser: Optimiser
+    training: Training
+    evaluation: Evaluation
+
+
+class SynthPedes(Section):
+    """How many pedestrians to draw. Identities differ between splits."""
+
+    seed: Count
+    train_identities: Annotated[int, Field(ge=2, le=20000)]
+    val_identities: Annotated[int, Field(ge=2, le=20000)]
+    test_identities: Annotated[int, Field(ge=2, le=20000)]
+    images_per_identity: Annotated[int, Field(ge=1, le=16)]
+
+
+class Dataset(Section):
+    """One file of `configs/datasets/`: the format and where its files lie below `data/raw/<dataset>`."""
+
+    title: str
+    format: Literal["cuhk_pedes"]
+    annotations: str
+    images: str
+    synthetic: bool
+    synthpedes: SynthPedes | None = None
+
+
+class Params(Section):
+    """Everything that a stage may ask for."""
+
+    dataset: PresetName
+    scale: PresetName
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    gen_weight: NonNegative
+    data: Dataset
+    model: Scale
+
+    @property
+    def raw_root(self) -> Path:
+        return Path("data/raw") / self.dataset
+
+
+class Experiment(Section):
+    """The keys of `params.yaml` itself."""
+
+    dataset: PresetName
+    scale: PresetName
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    gen_weight: NonNegative
+
+
+def load_params(root: str | Path = ".") -> Params:
+    """Read `params.yaml` and the two presets that it names.
+
+    Raises:
+        ValueError: unreadable file, unknown key, wrong type or a value out of range; one line for
+            each fault, naming file, key, value and what is allowed.
+    """
+    root = Path(root)
+    experiment = _read_section(Experiment, root / "params.yaml", root)
+    dataset_file = _preset(root, "datasets", experiment.dataset)
+    scale_file = _preset(root, "scales", experiment.scale)
+    return Params(
+        **experiment.model_dump(),
+        data=_read_section(Dataset, dataset_file, root),
+        model=_read_section(Scale, scale_file, root),
+    )
+
+
+def _preset(root: Path, kind: str, name: str) -> Path:
+    path = root / "configs" / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        raise ValueError(f"params.yaml: {kind[:-1]}: {name!r} has no preset; allowed: {known}")
+    return path
+
+
+def _read_section(section: type[S], path: Path, root: Path) -> S:
+    shown = path.relative_to(root)
+    values = _read_yaml(path, shown)
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        lines = [_one_line(shown, fault) for fault in error.errors(include_url=False)]
+        raise ValueError("\n".join(lines)) from None
+
+
+def _one_line(shown: Path, fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    if fault["type"] == "extra_forbidden":
+        return f"{shown}: {key}: unknown key; remove it or correct its spelling"
+    if fault["type"] == "missing":
+        return f"{shown}: {key}: missing; add it"
+    value = repr(fault["input"])
+    value = value if len(value) <= 80 else value[:77] + "..."
+    return f"{shown}: {key}: {value} is not allowed: {fault['msg']}"
+
+
+def _read_yaml(path: Path, shown: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{shown}: cannot be read: {error}") from None
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader subclass
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise ValueError(f"{shown}{where}: {problem}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 floats (`1e-5` is a number) and no duplicate keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key {key!r} is given twice",
+                    problem_mark=node.value[position][0].start_mark,
+                )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def _require_sizes(section: S, names: tuple[str, ...]) -> S:
+    missing = [name for name in names if getattr(section, name) is None]
+    if getattr(section, "pretrained", None) is None and missing:
+        raise ValueError(f"without 'pretrained' give also: {', '.join(missing)}")
+    return section

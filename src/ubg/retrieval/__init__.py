@@ -1,0 +1,1 @@
+"""Turning features into rankings and rankings into numbers."""
