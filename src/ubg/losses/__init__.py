@@ -1,0 +1,8 @@
+"""Training losses: pure functions, one in a file."""
+
+from ubg.losses.cmpm import cmpm_loss
+from ubg.losses.id import id_loss
+from ubg.losses.itc import itc_loss
+from ubg.losses.sdm import sdm_loss
+
+__all__ = ["cmpm_loss", "id_loss", "itc_loss", "sdm_loss"]

@@ -1,0 +1,23 @@
+"""Identity classification."""
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+
+def id_loss(image_logits: Tensor, text_logits: Tensor, pids: Tensor) -> Tensor:
+    """Mean of the image and the text cross-entropy of a classifier that both sides share.
+
+    Args:
+        image_logits: [B, C], C the number of training identities.
+        text_logits: [B, C].
+        pids: [B], 0 to C - 1.
+
+    Returns:
+        Scalar, float32.
+
+    Source: Zheng et al., "Dual-Path Convolutional Image-Text Embeddings with Instance Loss",
+    arXiv 1711.05535.
+    """
+    image_loss = cross_entropy(image_logits.float(), pids)
+    text_loss = cross_entropy(text_logits.float(), pids)
+    return (image_loss + text_loss) / 2

@@ -1,0 +1,23 @@
+"""What the matching losses share: float32 products, and the divergence from the true matches."""
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-8
+
+
+def float32_product(rows: Tensor, columns: Tensor) -> Tensor:
+    """Return `rows @ columns.T`, [N, D] and [M, D] to [N, M], in float32 also under autocast."""
+    with torch.autocast(rows.device.type, enabled=False):
+        return rows.float() @ columns.float().T
+
+
+def matching_divergence(logits_NM: Tensor, labels_NM: Tensor) -> Tensor:
+    """Mean over the rows of KL(softmax(logits) || labels / row sum + 1e-8).
+
+    Every row of `labels_NM` needs a match; a row of zeros makes the result NaN.
+    """
+    log_p_NM = logits_NM.log_softmax(dim=1)
+    q_NM = labels_NM / labels_NM.sum(dim=1, keepdim=True)
+    divergence_NM = log_p_NM.exp() * (log_p_NM - (q_NM + EPSILON).log())
+    return divergence_NM.sum(dim=1).mean()
