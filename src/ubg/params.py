@@ -82,6 +82,17 @@ class Towers(Section):
     t5: TextTower
 
 
+class Losses(Section):
+    """Weights of the retrieval losses; SDM is always on."""
+
+    sdm: PositiveFloat
+    itc: PositiveFloat | None = None
+
+    def weights(self) -> dict[str, float]:
+        """The weight of each loss that is on, by the name that models return it under."""
+        return {f"{name}_loss": weight for name, weight in self if weight is not None}
+
+
 class Augmentation(Section):
     """Training only; drawn per sample from (seed, epoch, image)."""
 
@@ -149,7 +160,7 @@ class Scale(Section):
     towers: Towers
     embedding_dim: Positive
     temperature: PositiveFloat
-    losses: dict[Literal["sdm", "itc"], PositiveFloat]
+    losses: Losses
     augmentation: Augmentation
     optimiser: Optimiser
     training: Training
@@ -167,7 +178,7 @@ class SynthPedes(Section):
 
 
 class Dataset(Section):
-    """One file of `configs/datasets/`: the format and where its files lie below `data/raw/<dataset>`."""
+    """One file of `configs/datasets/`: the format and the files below `data/raw/<dataset>`."""
 
     title: str
     format: Literal["cuhk_pedes"]

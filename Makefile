@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro smoke test check bench clean
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY)  ## make the environment in .venv from the pinned, hashed requirements
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+repro: $(READY)  ## reproduce the whole pipeline: data, models, metrics, plots
+	dvc repro
+
+smoke: $(READY)  ## the whole pipeline on a handful of pedestrians, in a copy, in about a minute
+	python -m pytest -q -s tests/test_pipeline.py
+
+test: $(READY)  ## unit tests and the pipeline end to end
+	python -m pytest
+
+check: $(READY)  ## lint, format and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: $(READY)  ## speed and memory beside plain implementations, as ratios
+	for script in benchmarks/*.py; do echo "== $$script"; python $$script || exit 1; done
+
+clean:  ## remove caches and checkpoints; DVC's outputs and cache stay
+	rm -rf checkpoints build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Image and text towers: pretrained or built from sizes, one interface."""

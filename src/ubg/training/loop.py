@@ -1,0 +1,161 @@
+"""The one training loop. It knows of a model only that `losses = model(batch)`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ubg.data.loader import TrainingLoader
+from ubg.params import Optimiser, Training
+from ubg.training.checkpoint import load_state, save_state, save_weights
+from ubg.training.optimiser import build_optimiser, set_learning_rates
+from ubg.training.schedule import lr_factor
+
+
+@dataclass
+class Progress:
+    """Where a run stands: `step` batches into `epoch`, both from 0, and what it has seen."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = -1
+    best_r1: float = -1.0
+    loss_sums: dict[str, Tensor] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    model: nn.Module,
+    loader: TrainingLoader,
+    loss_weights: dict[str, float],
+    validate: Callable[[nn.Module], float],
+    on_epoch: Callable[[list[dict[str, float]]], None],
+    training: Training,
+    optimisation: Optimiser,
+    seed: int,
+    folder: Path,
+) -> Progress:
+    """Train `model`, leaving `best.safetensors` and `last.safetensors` in `folder`.
+
+    Killed at any moment and called again with the same arguments it goes on from the last
+    checkpoint in `folder`. On CPU the weights are then bit-identical to those of an uninterrupted
+    run, because every random draw is a function of the seed and the position in the run.
+
+    Args:
+        model: maps a batch to a dictionary of unweighted losses.
+        loader: `loader.epoch(epoch, start_step)` yields batches, `len(loader)` of them an epoch.
+        loss_weights: one weight for each loss, `{"sdm_loss": 1.0}`.
+        validate: validation R@1 in percent; the weights of the best epoch (the first of equals)
+            are kept.
+        on_epoch: told the record of every finished epoch, after each.
+        training: epochs, precision, accumulation, time between checkpoints.
+        optimisation: optimiser, learning rates and schedule.
+        seed: seeds dropout.
+        folder: where checkpoints and weights go.
+
+    Raises:
+        ValueError: a loss has no weight or a weight no loss, or a loss is not finite.
+    """
+    accelerator = Accelerator(mixed_precision="bf16" if training.precision == "bf16" else "no")
+    optimiser = build_optimiser(model, optimisation)
+    progress = _resume(folder / "state.pt", model, optimiser)
+    wrapped, optimiser = accelerator.prepare(model, optimiser)
+
+    group_size = training.accumulate
+    updates_per_epoch = -(-len(loader) // group_size)
+    bar = tqdm(
+        total=training.epochs * len(loader),
+        initial=progress.epoch * len(loader) + progress.step,
+        unit="batch",
+        mininterval=1,
+    )
+    if group_size > 1:
+        bar.write(
+            f"adding up the gradients of {group_size} batches; this does not enlarge the set of "
+            f"negatives: each batch contrasts its own {training.batch_size} pairs"
+        )
+
+    for epoch in range(progress.epoch, training.epochs):
+        wrapped.train()
+        saved_at = time.monotonic()
+        for batch in loader.epoch(epoch, start_step=progress.step):
+            torch.manual_seed(seed * 1_000_003 + epoch * len(loader) + progress.step)
+            batch = {name: value.to(accelerator.device) for name, value in batch.items()}
+            with accelerator.autocast():
+                losses = wrapped(batch)
+            accelerator.backward(weighted_sum(losses, loss_weights) / group_size)
+            for name, value in losses.items():
+                progress.loss_sums[name] = progress.loss_sums.get(name, 0) + value.detach().double()
+            progress.step += 1
+
+            if progress.step % group_size == 0 or progress.step == len(loader):
+                update = epoch * updates_per_epoch + (progress.step - 1) // group_size
+                factor = lr_factor(
+                    update,
+                    total_steps=training.epochs * updates_per_epoch,
+                    warmup_steps=round(optimisation.warmup_epochs * updates_per_epoch),
+                    warmup_factor=optimisation.warmup_factor,
+                    final_factor=optimisation.final_factor,
+                )
+                set_learning_rates(optimiser, factor)
+                if optimisation.clip_norm is not None:
+                    accelerator.clip_grad_norm_(wrapped.parameters(), optimisation.clip_norm)
+                optimiser.step()
+                optimiser.zero_grad()
+                if time.monotonic() - saved_at > training.checkpoint_seconds:
+                    save_state(folder / "state.pt", model, optimiser, asdict(progress))
+                    saved_at = time.monotonic()
+
+            if progress.step % 10 == 0:
+                bar.set_postfix(_mean_losses(progress), refresh=False)
+            bar.update()
+
+        r1 = validate(model.eval())
+        means = _mean_losses(progress)
+        if not all(torch.isfinite(torch.tensor(list(means.values())))):
+            raise ValueError(f"epoch {epoch + 1}: the loss is not finite ({means}); lower the lr")
+        progress.history.append({"epoch": epoch + 1, **means, "lr_factor": factor, "val_r1": r1})
+        bar.write(f"epoch {epoch + 1}/{training.epochs}: validation R@1 {r1:.2f}")
+        if r1 > progress.best_r1:
+            progress.best_r1, progress.best_epoch = r1, epoch + 1
+            save_weights(folder / "best.safetensors", model)
+        progress.epoch, progress.step, progress.loss_sums = epoch + 1, 0, {}
+        on_epoch(progress.history)
+        save_state(folder / "state.pt", model, optimiser, asdict(progress))
+    bar.close()
+    save_weights(folder / "last.safetensors", model)
+    return progress
+
+
+def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """The objective: every loss times its weight.
+
+    Raises:
+        ValueError: a loss without a weight, or a weight without a loss.
+    """
+    if losses.keys() != weights.keys():
+        raise ValueError(
+            f"the model returns the losses {sorted(losses)}, "
+            f"the params give weights for {sorted(weights)}; they must be the same"
+        )
+    return torch.stack([losses[name] * weights[name] for name in losses]).sum()
+
+
+def _mean_losses(progress: Progress) -> dict[str, float]:
+    return {name: total.item() / progress.step for name, total in progress.loss_sums.items()}
+
+
+def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+    state = load_state(path)
+    if state is None:
+        return Progress()
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    progress = Progress(**state["progress"])
+    tqdm.write(f"resuming from {path}: epoch {progress.epoch + 1}, batch {progress.step}")
+    return progress
