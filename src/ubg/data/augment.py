@@ -1,0 +1,225 @@
+"""Flip, pad and crop, normalise and erase a batch of uint8 images in one compiled pass.
+
+The transforms are those of IRRA (arXiv 2303.12501), in its order: horizontal flip, black padding
+and random crop, scaling to [0, 1] and normalisation, random erasing (Zhong et al.,
+arXiv 1708.04896). What happens to a sample is drawn first (`draw_augmentation`) and applied
+afterwards (`augment_images`). A draw depends on seed, epoch, image and caption alone, so it is the
+same in every batch composition, order and number of threads.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ubg.params import Augmentation
+
+ERASING_TRIES = 10
+STEP = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's increment
+
+
+class Draws(NamedTuple):
+    """What happens to each sample of a batch of B.
+
+    Attributes:
+        geometry_B7: int32; flip (0 or 1), then the vertical and horizontal offset in pixels of the
+            crop, within [-pad, pad], then top, left, height and width of the erased box in the crop
+            (height 0: nothing is erased).
+        noise_B: uint64; seed of the noise that fills the box; 0 fills it with zeros.
+    """
+
+    geometry_B7: NDArray[np.int32]
+    noise_B: NDArray[np.uint64]
+
+
+def normalisation_table(mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """Every channel's value of every byte: (byte / 255 - mean) / std, float32 [3, 256]."""
+    scaled = np.arange(256, dtype=np.float32) / np.float32(255)
+    mean_C1 = np.asarray(mean, np.float32)[:, None]
+    std_C1 = np.asarray(std, np.float32)[:, None]
+    return (scaled - mean_C1) / std_C1
+
+
+def no_augmentation(size: int) -> Draws:
+    """Draws that leave `size` images as they are, for evaluation."""
+    return Draws(np.zeros((size, 7), np.int32), np.zeros(size, np.uint64))
+
+
+def draw_augmentation(
+    augmentation: Augmentation,
+    seed: int,
+    epoch: int,
+    image_ids: NDArray[np.int64],
+    caption_ids: NDArray[np.int64],
+    height: int,
+    width: int,
+) -> Draws:
+    """Draw flip, crop offset and erased box for each (image, caption) pair of a batch.
+
+    The box is drawn as torchvision's `RandomErasing` does: an area and a log-uniform aspect ratio
+    in [erase_aspect, 1 / erase_aspect], up to ten times until it is smaller than the image.
+
+    Args:
+        augmentation: probabilities and ranges.
+        seed: of the run.
+        epoch: counted from 0.
+        image_ids: int64 [B].
+        caption_ids: int64 [B]; an image comes once per caption in every epoch.
+        height: of the images, in pixels.
+        width: of the images, in pixels.
+    """
+    return Draws(
+        *_draw(
+            np.uint64(seed),
+            np.uint64(epoch),
+            image_ids,
+            caption_ids,
+            height,
+            width,
+            float(augmentation.flip),
+            augmentation.pad,
+            float(augmentation.erase),
+            float(augmentation.erase_area[0]),
+            float(augmentation.erase_area[1]),
+            float(np.log(augmentation.erase_aspect)),
+            augmentation.erase_fill == "noise",
+        )
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def augment_images(
+    images_BHWC: NDArray[np.uint8],
+    draws: Draws,
+    table: NDArray[np.float32],
+    out_BCHW: NDArray[np.float32],
+) -> None:
+    """Apply `draws` to a batch and write it normalised, channels first. Releases the GIL.
+
+    Padding is black, that is (0 - mean) / std; an erased box is zero, the mean colour, or N(0, 1).
+
+    Args:
+        images_BHWC: uint8 [B, H, W, 3].
+        draws: the `Draws` of the batch.
+        table: float32 [3, 256], from `normalisation_table`.
+        out_BCHW: float32 [B, 3, H, W], written; reuse it, a fresh one costs more than the work.
+    """
+    batch, height, width, _ = images_BHWC.shape
+    geometry_B7, noise_B = draws
+    for b in range(batch):
+        flip = geometry_B7[b, 0] == 1
+        down, right = geometry_B7[b, 1], geometry_B7[b, 2]
+        first = min(max(0, -right), width)
+        last = max(min(width, width - right), first)
+        for y in range(height):
+            source_y = y + down
+            inside = 0 <= source_y < height
+            start = first if inside else width
+            stop = last if inside else width
+            for c in range(3):
+                row = out_BCHW[b, c, y]
+                row[:start] = table[c, 0]
+                row[stop:] = table[c, 0]
+            if not inside:
+                continue
+            source = images_BHWC[b, source_y]
+            if flip:
+                for x in range(start, stop):
+                    pixel = source[width - 1 - x - right]
+                    out_BCHW[b, 0, y, x] = table[0, pixel[0]]
+                    out_BCHW[b, 1, y, x] = table[1, pixel[1]]
+                    out_BCHW[b, 2, y, x] = table[2, pixel[2]]
+            else:
+                for x in range(start, stop):
+                    pixel = source[x + right]
+                    out_BCHW[b, 0, y, x] = table[0, pixel[0]]
+                    out_BCHW[b, 1, y, x] = table[1, pixel[1]]
+                    out_BCHW[b, 2, y, x] = table[2, pixel[2]]
+        _erase(out_BCHW[b], geometry_B7[b, 3:], noise_B[b])
+
+
+@numba.njit(nogil=True, cache=True)
+def _erase(image_CHW: NDArray[np.float32], box: NDArray[np.int32], noise: np.uint64) -> None:
+    top, left, height, width = box
+    if noise == 0:
+        image_CHW[:, top : top + height, left : left + width] = 0.0
+        return
+    state = noise
+    for c in range(3):
+        for y in range(top, top + height):
+            for x in range(left, left + width):
+                state, radius = _uniform(state)
+                state, angle = _uniform(state)
+                # Box and Muller; 1 - u is in (0, 1], so its logarithm is finite.
+                normal = np.sqrt(-2 * np.log(1 - radius)) * np.cos(2 * np.pi * angle)
+                image_CHW[c, y, x] = normal
+
+
+@numba.njit(nogil=True, cache=True)
+def _draw(
+    seed: np.uint64,
+    epoch: np.uint64,
+    image_ids: NDArray[np.int64],
+    caption_ids: NDArray[np.int64],
+    height: int,
+    width: int,
+    flip: float,
+    pad: int,
+    erase: float,
+    min_area: float,
+    max_area: float,
+    min_log_aspect: float,
+    noise: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+    batch = len(image_ids)
+    geometry_B7 = np.zeros((batch, 7), np.int32)
+    noise_B = np.zeros(batch, np.uint64)
+    for b in range(batch):
+        state = _mix(seed + STEP)
+        for key in (epoch, np.uint64(image_ids[b]), np.uint64(caption_ids[b])):
+            state = _mix((state ^ key) + STEP)
+        state, u = _uniform(state)
+        geometry_B7[b, 0] = u < flip
+        state, geometry_B7[b, 1] = _integer(state, 2 * pad + 1)
+        state, geometry_B7[b, 2] = _integer(state, 2 * pad + 1)
+        geometry_B7[b, 1:3] -= pad
+        state, u = _uniform(state)
+        if u >= erase:
+            continue
+        for _ in range(ERASING_TRIES):
+            state, u = _uniform(state)
+            area = height * width * (min_area + u * (max_area - min_area))
+            state, u = _uniform(state)
+            aspect = np.exp(min_log_aspect * (1 - 2 * u))
+            box_height = int(np.rint(np.sqrt(area * aspect)))
+            box_width = int(np.rint(np.sqrt(area / aspect)))
+            if box_height < height and box_width < width:
+                state, top = _integer(state, height - box_height + 1)
+                state, left = _integer(state, width - box_width + 1)
+                geometry_B7[b, 3:] = (top, left, box_height, box_width)
+                break
+        if noise:
+            noise_B[b] = _mix(state) | np.uint64(1)
+    return geometry_B7, noise_B
+
+
+@numba.njit(nogil=True, cache=True)
+def _integer(state: np.uint64, bound: int) -> tuple[np.uint64, int]:
+    state, u = _uniform(state)
+    return state, int(u * bound)
+
+
+@numba.njit(nogil=True, cache=True)
+def _uniform(state: np.uint64) -> tuple[np.uint64, float]:
+    """SplitMix64 (Steele et al., OOPSLA 2014): the next state and a number in [0, 1)."""
+    state = state + STEP
+    return state, (_mix(state) >> np.uint64(11)) * 2.0**-53
+
+
+@numba.njit(nogil=True, cache=True)
+def _mix(z: np.uint64) -> np.uint64:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

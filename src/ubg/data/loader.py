@@ -1,0 +1,207 @@
+"""Batches for training and evaluation, prepared ahead of the consumer in background threads.
+
+Image tensors live in a small ring of buffers: **a batch's images hold until the next batch is asked
+for**. Copy them to keep them. With CUDA the buffers are pinned, and `images.to(device,
+non_blocking=True)` is safe: a buffer is refilled only when the work queued on the consumer's stream
+by the time it asked for the next batch is done.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ubg.data.augment import (
+    augment_images,
+    draw_augmentation,
+    no_augmentation,
+    normalisation_table,
+)
+from ubg.data.captions import TokenisedCaptions
+
+if TYPE_CHECKING:
+    from ubg.data.image_pack import ImagePack
+from ubg.data.samplers import RandomSampler, batches_by_length
+from ubg.params import Augmentation
+
+BATCHES_AHEAD = 2
+
+Batch = TypeVar("Batch")
+
+
+class TrainingLoader:
+    """Augmented images and padded captions, in the order of the sampler.
+
+    Args:
+        table: the training rows of the annotation table, one per caption.
+        pack: holds the images of the table.
+        captions: the captions of the table, in its order.
+        sampler: over the rows of the table.
+        augmentation: of the images.
+        mean, std: normalisation of the tower in use, three numbers each, for values in [0, 1].
+        seed: of the augmentation.
+        workers: threads that prepare batches; one keeps up with a training step on CPU.
+
+    Raises:
+        ValueError: an image of the table is not in the pack.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        pack: "ImagePack",
+        captions: TokenisedCaptions,
+        sampler: RandomSampler,
+        augmentation: Augmentation,
+        mean: Sequence[float],
+        std: Sequence[float],
+        seed: int,
+        workers: int = 1,
+    ) -> None:
+        assert len(table) == len(captions) == sampler.size
+        self.pack = pack
+        self.captions = captions
+        self.sampler = sampler
+        self.augmentation = augmentation
+        self.seed = seed
+        self.workers = workers
+        self.image_ids = table["image_id"].to_numpy(np.int64)
+        self.caption_ids = table["caption_id"].to_numpy(np.int64)
+        self.pids = np.unique(table["pid"].to_numpy(np.int64), return_inverse=True)[1]
+        self._pack_rows = pack.row_of(self.image_ids)
+        self._table = normalisation_table(mean, std)
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return self.sampler.steps
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[dict[str, torch.Tensor]]:
+        """The batches of an epoch from `start_step` on, the same whatever came before.
+
+        Yields:
+            `images` float32 [B, 3, H, W], normalised; `pids` long [B], 0 to identities - 1 in the
+            order of the table's identities; `image_ids` long [B]; ids and mask of the captions,
+            long [B, T].
+        """
+
+        def prepare(rows: NDArray[np.int64], buffer: _Buffer) -> dict[str, torch.Tensor]:
+            image_ids = self.image_ids[rows]
+            raw, images = buffer.take(len(rows))
+            self.pack.read(self._pack_rows[rows], raw)
+            draws = draw_augmentation(
+                self.augmentation,
+                self.seed,
+                epoch,
+                image_ids,
+                self.caption_ids[rows],
+                self.pack.height,
+                self.pack.width,
+            )
+            augment_images(raw, draws, self._table, images.numpy())
+            return {
+                "images": images,
+                "pids": torch.from_numpy(self.pids[rows]),
+                "image_ids": torch.from_numpy(image_ids),
+                **self.captions.batch(rows),
+            }
+
+        batches = self.sampler.epoch(epoch, start_step)
+        return _prefetch(batches, prepare, self.pack, self.sampler.batch_size, self.workers)
+
+
+def image_batches(
+    pack: "ImagePack",
+    image_ids: NDArray[np.int64],
+    mean: Sequence[float],
+    std: Sequence[float],
+    batch_size: int,
+    workers: int = 1,
+) -> Iterator[torch.Tensor]:
+    """The images `image_ids` in their order, normalised, float32 [<= batch_size, 3, H, W].
+
+    Raises:
+        ValueError: an image is not in the pack.
+    """
+    table = normalisation_table(mean, std)
+    pack_rows = pack.row_of(image_ids)
+
+    def prepare(rows: NDArray[np.int64], buffer: _Buffer) -> torch.Tensor:
+        raw, images = buffer.take(len(rows))
+        pack.read(rows, raw)
+        augment_images(raw, no_augmentation(len(rows)), table, images.numpy())
+        return images
+
+    batches = (pack_rows[i : i + batch_size] for i in range(0, len(pack_rows), batch_size))
+    return _prefetch(batches, prepare, pack, batch_size, workers)
+
+
+def caption_batches(
+    captions: TokenisedCaptions, batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
+    """All captions in batches of similar length: their positions, int64 [B], and ids and mask."""
+    for rows in batches_by_length(captions.lengths, batch_size):
+        yield rows, captions.batch(rows)
+
+
+class _Buffer:
+    """Room for one batch, reused: a fresh output costs more than what is written into it."""
+
+    def __init__(self, batch_size: int, height: int, width: int) -> None:
+        self._raw = np.empty((batch_size, height, width, 3), np.uint8)
+        self._images = torch.empty(
+            (batch_size, 3, height, width), pin_memory=torch.cuda.is_available()
+        )
+        self._in_use: torch.cuda.Event | None = None
+
+    def take(self, size: int) -> tuple[NDArray[np.uint8], torch.Tensor]:
+        """The first `size` rows, once the GPU has read what they held."""
+        if self._in_use is not None:
+            self._in_use.synchronize()
+        return self._raw[:size], self._images[:size]
+
+    def give_back(self) -> None:
+        """Say that the consumer has queued its last use of the images."""
+        if self._images.is_pinned():
+            self._in_use = torch.cuda.Event()
+            self._in_use.record()
+
+
+def _prefetch(
+    tasks: Iterable[NDArray[np.int64]],
+    prepare: Callable[[NDArray[np.int64], _Buffer], Batch],
+    pack: "ImagePack",
+    batch_size: int,
+    workers: int,
+) -> Iterator[Batch]:
+    """`prepare` run in threads on one task after the other, `BATCHES_AHEAD` of them ahead.
+
+    An exception in `prepare` is raised in the consumer at the batch where it arose. The threads end
+    with the iteration, also when it is left early.
+    """
+    waiting = iter(tasks)
+    free = deque(_Buffer(batch_size, pack.height, pack.width) for _ in range(BATCHES_AHEAD + 1))
+    running: deque[tuple[_Buffer, Future[Any]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="loader") as threads:
+
+        def start(count: int) -> None:
+            for task in islice(waiting, count):
+                buffer = free.popleft()
+                running.append((buffer, threads.submit(prepare, task, buffer)))
+
+        try:
+            start(BATCHES_AHEAD)
+            while running:
+                buffer, future = running.popleft()
+                batch = future.result()
+                start(1)
+                yield batch
+                buffer.give_back()
+                free.append(buffer)
+        finally:
+            threads.shutdown(cancel_futures=True)

@@ -1,0 +1,32 @@
+"""Stage fit_tokenizer: data/prepared -> models/tokenizer."""
+
+from ubg.cli import run_stage
+
+
+def fit() -> None:
+    """Train a tokenizer on the training captions, or save the pretrained one that params name."""
+    from ubg.data.prepare import load_prepared
+
+    from ubg.data.tokenizers import describe_tokenizer, fit_tokenizer, load_tokenizer
+    from ubg.files import replace_folder, write_json
+    from ubg.params import load_params
+
+    params = load_params().model.tokenizer
+    table = load_prepared("data/prepared")
+    captions = table.loc[table["split"] == "train", "caption"].tolist()
+    with replace_folder("models/tokenizer") as folder:
+        if params.pretrained is None:
+            tokenizer = fit_tokenizer(captions, params.vocab_size, folder)
+        else:
+            tokenizer = load_tokenizer(params.pretrained)
+            tokenizer.save_pretrained(folder)
+        facts = describe_tokenizer(tokenizer, captions)
+        write_json(folder / "report.json", facts)
+    print(
+        f"models/tokenizer: {facts['vocabulary']} pieces, {facts['tokens_per_caption']} tokens per "
+        f"caption, {facts['unknown_percent']} % unknown"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(__doc__, fit)
