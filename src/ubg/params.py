@@ -77,6 +77,9 @@ class TextTower(Section):
 
 
 class Towers(Section):
+    """`attention`: "sdpa", or "eager", which is the faster one for bf16 on CPU."""
+
+    attention: Literal["sdpa", "eager"] = "sdpa"
     clip: VisionTower
     siglip: VisionTower
     t5: TextTower

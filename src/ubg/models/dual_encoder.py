@@ -4,11 +4,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ubg.losses import itc_loss, sdm_loss
+from ubg.models.contract import RetrievalModel, TowerConfigs
 from ubg.models.towers.text import TextEncoder, masked_mean
 from ubg.models.towers.vision import VisionEncoder
 
 
-class DualEncoder(nn.Module):
+class DualEncoder(RetrievalModel):
     """A pooled image tower and a mean-pooled text tower, each projected to D dimensions.
 
     Legend: B batch, T tokens, D shared dimension.
@@ -24,6 +25,7 @@ class DualEncoder(nn.Module):
     ):
         super().__init__()
         self.vision = vision
+        self.normalisation = vision.normalisation
         self.text = text
         self.image_projection = _projection(vision.width, embedding_dim)
         self.text_projection = _projection(text.width, embedding_dim)
@@ -55,8 +57,13 @@ class DualEncoder(nn.Module):
         pooled = masked_mean(self.text(text["caption_ids_t5"], mask), mask)
         return F.normalize(self.text_projection(pooled).float(), dim=-1)
 
+    def tower_configs(self) -> TowerConfigs:
+        return {
+            "vision": self.vision.transformer.config.to_dict(),
+            "text": self.text.transformer.config.to_dict(),
+        }
+
     def pretrained_modules(self) -> list[nn.Module]:
-        """Modules that hold pretrained weights; all others start at random."""
         return [tower for tower in (self.vision, self.text) if tower.pretrained]
 
 

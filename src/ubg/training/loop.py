@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ubg.data.loader import TrainingLoader
+from ubg.models.contract import RetrievalModel
 from ubg.params import Optimiser, Training
 from ubg.training.checkpoint import load_state, save_state, save_weights
 from ubg.training.optimiser import build_optimiser, set_learning_rates
@@ -30,10 +31,10 @@ class Progress:
 
 
 def train(
-    model: nn.Module,
+    model: RetrievalModel,
     loader: TrainingLoader,
     loss_weights: dict[str, float],
-    validate: Callable[[nn.Module], float],
+    validate: Callable[[RetrievalModel], float],
     on_epoch: Callable[[list[dict[str, float]]], None],
     training: Training,
     optimisation: Optimiser,

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from ubg.models.contract import RetrievalModel
 from ubg.params import Optimiser
 
 
@@ -37,7 +38,7 @@ def parameter_groups(
     ]
 
 
-def build_optimiser(model: nn.Module, params: Optimiser) -> torch.optim.Optimizer:
+def build_optimiser(model: RetrievalModel, params: Optimiser) -> torch.optim.Optimizer:
     """Fused Adam or AdamW over the groups of `model`, each keeping its peak rate as `peak_lr`.
 
     Args:

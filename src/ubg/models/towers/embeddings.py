@@ -1,6 +1,7 @@
 """Image to tokens: patches of any grid, with positions resized once from the pretrained square."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,17 @@ class ConvStem(nn.Sequential):
     def __init__(self, width: int, patch_size: int):
         halvings = int(math.log2(patch_size))
         if 2**halvings != patch_size:
-            raise ValueError(f"conv_stem: patch_size {patch_size} is not a power of two; choose one")
+            raise ValueError(
+                f"conv_stem: patch_size {patch_size} is not a power of two; choose one"
+            )
         widths = [3] + [max(width >> (halvings - 1 - i), 16) for i in range(halvings - 1)] + [width]
         layers: list[nn.Module] = []
-        for inner, outer in zip(widths[:-1], widths[1:], strict=True):
-            layers += [nn.Conv2d(inner, outer, 3, 2, 1, bias=False), nn.BatchNorm2d(outer), nn.ReLU()]
+        for inner, outer in pairwise(widths):
+            layers += [
+                nn.Conv2d(inner, outer, 3, 2, 1, bias=False),
+                nn.BatchNorm2d(outer),
+                nn.ReLU(),
+            ]
         super().__init__(*layers, nn.Conv2d(width, width, 1))
         for layer in self:
             if isinstance(layer, nn.Conv2d):

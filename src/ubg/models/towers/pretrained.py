@@ -7,9 +7,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 M = TypeVar("M", bound=PreTrainedModel)
 
 
-def load_pretrained(
-    model_class: type[M], source: str, config: PretrainedConfig | None = None
-) -> M:
+def load_pretrained(model_class: type[M], source: str, config: PretrainedConfig | None = None) -> M:
     """A transformers model in float32 from a hub name or a local folder.
 
     Weights are read from safetensors, or from a pickle-free `weights_only` load. Keys of other
@@ -24,7 +22,6 @@ def load_pretrained(
             config=config,
             output_loading_info=True,
             dtype="float32",
-            attn_implementation="sdpa",
         )
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]

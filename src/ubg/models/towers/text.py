@@ -1,8 +1,11 @@
 """The T5 encoder as text tower: T5 (v1.0, v1.1, Flan) and T5Gemma."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
+    PretrainedConfig,
     PreTrainedModel,
     T5Config,
     T5EncoderModel,
@@ -16,10 +19,10 @@ from ubg.params import TextTower
 class TextEncoder(nn.Module):
     """Token ids [B, T] and their mask [B, T] to token features [B, T, C]."""
 
-    def __init__(self, transformer: nn.Module, width: int, pretrained: bool):
+    def __init__(self, transformer: PreTrainedModel, pretrained: bool):
         super().__init__()
         self.transformer = transformer
-        self.width = width
+        self.width: int = transformer.get_input_embeddings().embedding_dim
         self.pretrained = pretrained
 
     def forward(self, caption_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -27,34 +30,53 @@ class TextEncoder(nn.Module):
         return output.last_hidden_state
 
 
-def t5_encoder(params: TextTower, vocab_size: int) -> TextEncoder:
-    """The encoder half of T5 (arXiv 1910.10683), pretrained or built from its sizes.
+def t5_encoder(
+    params: TextTower, vocab_size: int, attention: str, config: dict[str, Any] | None = None
+) -> TextEncoder:
+    """The encoder half of T5 (arXiv 1910.10683) or T5Gemma (arXiv 2504.06225).
+
+    Args:
+        params: sizes or the name of a pretrained model.
+        vocab_size: tokens that the tokenizer knows.
+        attention: implementation, "sdpa" or "eager".
+        config: architecture of a tower saved earlier; its weights are to be loaded by the caller.
 
     Raises:
         ValueError: the pretrained model cannot be loaded, or its vocabulary is smaller than the
             tokenizer's.
     """
-    if params.pretrained is None:
-        config = T5Config(
-            vocab_size=vocab_size,
-            d_model=params.width,
-            d_kv=params.width // params.heads,
-            d_ff=params.mlp_width,
-            num_layers=params.layers,
-            num_heads=params.heads,
-            dropout_rate=params.dropout,
-            feed_forward_proj="gated-gelu",
-            attn_implementation="sdpa",
+    if config is not None:
+        kind = AutoConfig.for_model(**config)
+        model = _encoder_class(kind, params)(kind)
+    elif params.pretrained is not None:
+        kind = _read_config(params.pretrained)
+        model_class = _encoder_class(kind, params)
+        model = load_pretrained(model_class, params.pretrained, kind)
+    else:
+        assert params.width
+        assert params.heads
+        model = T5EncoderModel(
+            T5Config(
+                vocab_size=vocab_size,
+                d_model=params.width,
+                d_kv=params.width // params.heads,
+                d_ff=params.mlp_width,
+                num_layers=params.layers,
+                num_heads=params.heads,
+                dropout_rate=params.dropout,
+                feed_forward_proj="gated-gelu",
+            )
         )
-        return TextEncoder(T5EncoderModel(config), config.d_model, pretrained=False)
-    model = _load_encoder(params.pretrained, params.dropout)
-    embeddings = model.get_input_embeddings()
-    if embeddings.num_embeddings < vocab_size:
+    embeddings = model.get_input_embeddings().num_embeddings
+    if embeddings < vocab_size:
         raise ValueError(
-            f"{params.pretrained}: has {embeddings.num_embeddings} token embeddings for a tokenizer "
-            f"of {vocab_size}; name the tokenizer that belongs to it in tokenizer.pretrained"
+            f"{params.pretrained}: has {embeddings} token embeddings for a tokenizer of "
+            f"{vocab_size}; name the tokenizer that belongs to it in tokenizer.pretrained"
         )
-    return TextEncoder(model, embeddings.embedding_dim, pretrained=True)
+    # T5Gemma caps its attention scores, which SDPA cannot.
+    is_t5gemma = isinstance(model, T5GemmaEncoderModel)
+    model.set_attn_implementation("eager" if is_t5gemma else attention)
+    return TextEncoder(model, params.pretrained is not None)
 
 
 def masked_mean(tokens: Tensor, attention_mask: Tensor) -> Tensor:
@@ -63,19 +85,23 @@ def masked_mean(tokens: Tensor, attention_mask: Tensor) -> Tensor:
     return (tokens * weights).sum(1) / weights.sum(1)
 
 
-def _load_encoder(source: str, dropout: float) -> PreTrainedModel:
+def _read_config(source: str) -> PretrainedConfig:
     try:
-        config = AutoConfig.from_pretrained(source)
+        return AutoConfig.from_pretrained(source)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{source}: has no readable config: {reason}") from error
+
+
+def _encoder_class(config: PretrainedConfig, params: TextTower) -> type[PreTrainedModel]:
+    """The class for a config, which is set to the encoder alone and to the dropout of `params`."""
     if config.model_type == "t5":
-        config.dropout_rate = dropout
-        return load_pretrained(T5EncoderModel, source, config)
+        config.dropout_rate = params.dropout
+        return T5EncoderModel
     if config.model_type == "t5gemma":
         config.is_encoder_decoder = False
-        config.encoder.dropout_rate = dropout
-        return load_pretrained(T5GemmaEncoderModel, source, config)
+        config.encoder.dropout_rate = params.dropout
+        return T5GemmaEncoderModel
     raise ValueError(
-        f"{source}: is a {config.model_type!r} model; allowed as text tower: t5, t5gemma"
+        f"{params.pretrained}: is a {config.model_type!r} model; allowed as text tower: t5, t5gemma"
     )

@@ -1,23 +1,21 @@
 """Vision transformers of CLIP and SigLIP from transformers, at any input size."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import CLIPVisionConfig, CLIPVisionModel, SiglipVisionConfig, SiglipVisionModel
+from transformers import (
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    PreTrainedModel,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 
+from ubg.models.contract import Normalisation
 from ubg.models.towers.embeddings import ConvStem, GridEmbeddings, resize_positions
 from ubg.models.towers.pretrained import load_pretrained
 from ubg.params import Image, VisionTower
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """Per-channel mean and standard deviation of pixels in [0, 1], as the tower expects them."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
 
 CLIP_NORMALISATION = Normalisation(
     (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -31,41 +29,60 @@ class VisionEncoder(nn.Module):
     CLIP pools the class token; SigLIP pools by attention.
     """
 
-    def __init__(self, transformer: nn.Module, width: int, pretrained: bool):
+    normalisation: Normalisation
+
+    def __init__(
+        self, transformer: PreTrainedModel, pretrained: bool, normalisation: Normalisation
+    ):
         super().__init__()
         self.transformer = transformer
-        self.width = width
+        self.width: int = transformer.config.hidden_size
         self.pretrained = pretrained
+        self.normalisation = normalisation
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.transformer(pixel_values=images)
         return output.last_hidden_state, output.pooler_output
 
 
-def clip_vision(params: VisionTower, image: Image) -> VisionEncoder:
-    """CLIP's vision transformer (arXiv 2103.00020) for images of the given size."""
-    if params.pretrained is not None:
+def clip_vision(
+    params: VisionTower, image: Image, attention: str, config: dict[str, Any] | None = None
+) -> VisionEncoder:
+    """CLIP's vision transformer (arXiv 2103.00020) for images of the given size.
+
+    Args:
+        params: sizes or the name of a pretrained model.
+        image: height and width in pixels.
+        attention: implementation, "sdpa" or "eager".
+        config: architecture of a tower saved earlier; its weights are to be loaded by the caller.
+    """
+    if config is not None:
+        model = CLIPVisionModel(CLIPVisionConfig.from_dict(config))
+    elif params.pretrained is not None:
         model = load_pretrained(CLIPVisionModel, params.pretrained)
     else:
         model = CLIPVisionModel(CLIPVisionConfig(**_sizes(params), hidden_act="quick_gelu"))
-    body = _body(model)
-    body.embeddings = _grid_embeddings(body.embeddings, params, image, class_token=True)
-    return VisionEncoder(model, model.config.hidden_size, params.pretrained is not None)
+    _fit_to_image(model, params, image, class_token=True)
+    model.set_attn_implementation(attention)
+    return VisionEncoder(model, params.pretrained is not None, CLIP_NORMALISATION)
 
 
-def siglip_vision(params: VisionTower, image: Image) -> VisionEncoder:
-    """SigLIP's vision transformer with attention pooling (arXiv 2303.15343)."""
-    if params.pretrained is not None:
+def siglip_vision(
+    params: VisionTower, image: Image, attention: str, config: dict[str, Any] | None = None
+) -> VisionEncoder:
+    """SigLIP's vision transformer with attention pooling (arXiv 2303.15343); see `clip_vision`."""
+    if config is not None:
+        model = SiglipVisionModel(SiglipVisionConfig.from_dict(config))
+    elif params.pretrained is not None:
         model = load_pretrained(SiglipVisionModel, params.pretrained)
     else:
         model = SiglipVisionModel(SiglipVisionConfig(**_sizes(params)))
-    body = _body(model)
-    body.embeddings = _grid_embeddings(body.embeddings, params, image, class_token=False)
-    return VisionEncoder(model, model.config.hidden_size, params.pretrained is not None)
+    _fit_to_image(model, params, image, class_token=False)
+    model.set_attn_implementation(attention)
+    return VisionEncoder(model, params.pretrained is not None, SIGLIP_NORMALISATION)
 
 
-def _sizes(params: VisionTower) -> dict[str, int]:
-    assert params.width and params.layers and params.heads and params.mlp_width
+def _sizes(params: VisionTower) -> dict[str, int | None]:
     return {
         "hidden_size": params.width,
         "num_hidden_layers": params.layers,
@@ -76,30 +93,32 @@ def _sizes(params: VisionTower) -> dict[str, int]:
     }
 
 
-def _body(model: nn.Module) -> nn.Module:
+def _fit_to_image(
+    model: PreTrainedModel, params: VisionTower, image: Image, class_token: bool
+) -> None:
+    """Replace the embeddings of a square by those of the image's grid of patches."""
     # Older releases of transformers wrap the transformer once more.
-    return getattr(model, "vision_model", model)
-
-
-def _grid_embeddings(
-    embeddings: nn.Module, params: VisionTower, image: Image, class_token: bool
-) -> GridEmbeddings:
+    body = getattr(model, "vision_model", model)
     if image.height % params.patch_size or image.width % params.patch_size:
         raise ValueError(
             f"image: {image.height}x{image.width} is not a multiple of patch_size "
             f"{params.patch_size}; change one of them"
         )
     grid = image.height // params.patch_size, image.width // params.patch_size
-    token = embeddings.class_embedding.detach() if class_token else None
-    patches, positions = embeddings.patch_embedding, embeddings.position_embedding.weight.detach()
-    if params.pretrained is None:
-        if params.conv_stem:
-            patches = ConvStem(patches.out_channels, params.patch_size)
-        shape = (grid[0] * grid[1] + int(class_token), positions.shape[1])
-        return GridEmbeddings(patches, 0.02 * torch.randn(shape), token)
+    token = body.embeddings.class_embedding.detach() if class_token else None
+    patches = body.embeddings.patch_embedding
     if patches.kernel_size != (params.patch_size, params.patch_size):
         raise ValueError(
             f"patch_size: {params.patch_size} is not that of {params.pretrained}, "
             f"{patches.kernel_size[0]}; give that"
         )
-    return GridEmbeddings(patches, resize_positions(positions, grid, class_token), token)
+    if params.pretrained is None:
+        positions = 0.02 * torch.randn(
+            grid[0] * grid[1] + int(class_token), model.config.hidden_size
+        )
+        if params.conv_stem:
+            patches = ConvStem(model.config.hidden_size, params.patch_size)
+    else:
+        learned = body.embeddings.position_embedding.weight.detach()
+        positions = resize_positions(learned, grid, class_token)
+    body.embeddings = GridEmbeddings(patches, positions, token)

@@ -1,0 +1,25 @@
+"""From the name of a system to its model."""
+
+from ubg.models.contract import RetrievalModel, TowerConfigs
+from ubg.params import Scale
+from ubg.systems import SYSTEMS
+
+
+def build_model(
+    system: str, params: Scale, vocab_size: int, configs: TowerConfigs | None = None
+) -> RetrievalModel:
+    """The model of `system`; see the `build` of its file.
+
+    Raises:
+        ValueError: there is no such system.
+    """
+    # Imported one by one, so that a stage depends on the files of its own system alone.
+    if system == "phase1":
+        from ubg.models import phase1
+
+        return phase1.build(params, vocab_size, configs)
+    if system == "phase2":
+        from ubg.models import phase2
+
+        return phase2.build(params, vocab_size, configs)
+    raise ValueError(f"system {system!r} is unknown; allowed: {', '.join(SYSTEMS)}")

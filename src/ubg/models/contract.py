@@ -1,0 +1,46 @@
+"""What every system promises to the training loop, to evaluation and to library use."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+TowerConfigs = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each channel of pixels in [0, 1], as a tower expects them."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class RetrievalModel(nn.Module, ABC):
+    """A model that embeds images and captions in one space and knows its losses.
+
+    Legend: B batch, T tokens, D shared dimension.
+    """
+
+    normalisation: Normalisation
+
+    @abstractmethod
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A batch to its unweighted losses, each key ending in `_loss`."""
+
+    @abstractmethod
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Normalised images [B, 3, H, W] to unit vectors [B, D]."""
+
+    @abstractmethod
+    def encode_text(self, text: dict[str, Tensor]) -> Tensor:
+        """The caption fields of a batch to unit vectors [B, D]."""
+
+    @abstractmethod
+    def tower_configs(self) -> TowerConfigs:
+        """The architectures of the towers, from which they can be built without their source."""
+
+    @abstractmethod
+    def pretrained_modules(self) -> list[nn.Module]:
+        """Modules that hold pretrained weights; all others start at random."""

@@ -1,0 +1,82 @@
+"""A split of the data set as features of a model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from ubg.data.captions import TokenisedCaptions
+from ubg.data.image_pack import ImagePack
+from ubg.data.loader import caption_batches, image_batches
+from ubg.models.contract import RetrievalModel
+
+
+@dataclass(frozen=True)
+class Split:
+    """The queries and the gallery of one split.
+
+    Attributes:
+        table: one row per caption, in the order of the queries.
+        image_ids: int64 [G], each image once, by the first caption that has it.
+        text_pids, image_pids: int64 [Q] and [G], identities.
+        captions: the Q captions, tokenised.
+    """
+
+    table: pd.DataFrame
+    image_ids: NDArray[np.int64]
+    text_pids: NDArray[np.int64]
+    image_pids: NDArray[np.int64]
+    captions: TokenisedCaptions
+
+
+@dataclass(frozen=True)
+class Features:
+    """Unit vectors, float32: `text_QD` of the captions, `image_GD` of the gallery, on the CPU."""
+
+    text_QD: Tensor
+    image_GD: Tensor
+
+
+def make_split(table: pd.DataFrame, split: str, tokenizer: object, max_tokens: int) -> Split:
+    """The rows of `split` ("val", "test") as queries and gallery."""
+    rows = table[table["split"] == split].reset_index(drop=True)
+    gallery = rows.drop_duplicates("image_id")
+    return Split(
+        table=rows,
+        image_ids=gallery["image_id"].to_numpy(np.int64),
+        text_pids=rows["pid"].to_numpy(np.int64),
+        image_pids=gallery["pid"].to_numpy(np.int64),
+        captions=TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens),
+    )
+
+
+@torch.inference_mode()
+def encode_split(
+    model: RetrievalModel, split: Split, pack: ImagePack, batch_size: int, quiet: bool = False
+) -> Features:
+    """Every image and every caption of a split through the model, each once.
+
+    Captions go in batches of similar length. The model should be in evaluation mode.
+    """
+    device = next(model.parameters()).device
+    mean, std = model.normalisation.mean, model.normalisation.std
+    total = len(split.image_ids) + len(split.captions)
+    with tqdm(total=total, desc="encoding", unit="item", disable=quiet) as bar:
+        image_parts = []
+        for images in image_batches(pack, split.image_ids, mean, std, batch_size):
+            image_parts.append(model.encode_image(images.to(device)).cpu())
+            bar.update(len(images))
+        rows, text_parts = [], []
+        for positions, text in caption_batches(split.captions, batch_size):
+            text = {name: value.to(device) for name, value in text.items()}
+            text_parts.append(model.encode_text(text).cpu())
+            rows.append(positions)
+            bar.update(len(positions))
+    sorted_QD = torch.cat(text_parts)
+    text_QD = torch.empty_like(sorted_QD)
+    text_QD[torch.from_numpy(np.concatenate(rows))] = sorted_QD
+    return Features(text_QD, torch.cat(image_parts))

@@ -1,0 +1,3 @@
+"""The systems of this project, in the order of the ladder."""
+
+SYSTEMS = ("phase1", "phase2")
