@@ -116,10 +116,10 @@ def train(
                 bar.set_postfix(_mean_losses(progress), refresh=False)
             bar.update()
 
-        r1 = validate(model.eval())
         means = _mean_losses(progress)
         if not all(torch.isfinite(torch.tensor(list(means.values())))):
             raise ValueError(f"epoch {epoch + 1}: the loss is not finite ({means}); lower the lr")
+        r1 = validate(model.eval())
         progress.history.append({"epoch": epoch + 1, **means, "lr_factor": factor, "val_r1": r1})
         bar.write(f"epoch {epoch + 1}/{training.epochs}: validation R@1 {r1:.2f}")
         if r1 > progress.best_r1:
