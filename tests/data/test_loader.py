@@ -169,6 +169,14 @@ def test_leaving_early_ends_the_threads_and_the_loader_can_go_on():
     assert_equal_batches(copied(loader.epoch(0)), expected)
 
 
+def test_two_epochs_at_once_do_not_share_buffers():
+    loader = make_loader()
+    first, second = copied(loader.epoch(0)), copied(loader.epoch(1))
+    both = zip(loader.epoch(0), loader.epoch(1), strict=True)
+    for (one, other), *expected in zip(both, first, second, strict=True):
+        assert_equal_batches([one, other], expected)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 20, 64])
 def test_evaluation_images_come_in_the_order_asked_for(batch_size):
     pack = MemoryPack()

@@ -109,34 +109,30 @@ def augment_images(
     batch, height, width, _ = images_BHWC.shape
     geometry_B7, noise_B = draws
     for b in range(batch):
-        flip = geometry_B7[b, 0] == 1
-        down, right = geometry_B7[b, 1], geometry_B7[b, 2]
-        first = min(max(0, -right), width)
-        last = max(min(width, width - right), first)
+        flip, down, right = geometry_B7[b, :3]
+        start = min(max(0, -right), width)
+        stop = max(min(width, width - right), start)
+        first = width - right - stop if flip else start + right
         for y in range(height):
-            source_y = y + down
-            inside = 0 <= source_y < height
-            start = first if inside else width
-            stop = last if inside else width
-            for c in range(3):
-                row = out_BCHW[b, c, y]
-                row[:start] = table[c, 0]
-                row[stop:] = table[c, 0]
-            if not inside:
+            if not 0 <= y + down < height:
+                for c in range(3):
+                    out_BCHW[b, c, y, :] = table[c, 0]
                 continue
-            source = images_BHWC[b, source_y]
-            if flip:
-                for x in range(start, stop):
-                    pixel = source[width - 1 - x - right]
-                    out_BCHW[b, 0, y, x] = table[0, pixel[0]]
-                    out_BCHW[b, 1, y, x] = table[1, pixel[1]]
-                    out_BCHW[b, 2, y, x] = table[2, pixel[2]]
-            else:
-                for x in range(start, stop):
-                    pixel = source[x + right]
-                    out_BCHW[b, 0, y, x] = table[0, pixel[0]]
-                    out_BCHW[b, 1, y, x] = table[1, pixel[1]]
-                    out_BCHW[b, 2, y, x] = table[2, pixel[2]]
+            source = images_BHWC[b, y + down, first : first + stop - start]
+            mirrored = source[::-1]
+            # One channel at a time: three output planes at once halve the speed of mirrored images.
+            for c in range(3):
+                values = table[c]
+                row = out_BCHW[b, c, y]
+                row[:start] = values[0]
+                row[stop:] = values[0]
+                target = row[start:stop]
+                if flip:
+                    for x in range(len(target)):
+                        target[x] = values[mirrored[x, c]]
+                else:
+                    for x in range(len(target)):
+                        target[x] = values[source[x, c]]
         _erase(out_BCHW[b], geometry_B7[b, 3:], noise_B[b])
 
 

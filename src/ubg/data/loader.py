@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -76,6 +76,7 @@ class TrainingLoader:
         self.pids = np.unique(table["pid"].to_numpy(np.int64), return_inverse=True)[1]
         self._pack_rows = pack.row_of(self.image_ids)
         self._table = normalisation_table(mean, std)
+        self._ring = _Ring(sampler.batch_size, pack.height, pack.width)
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -92,7 +93,7 @@ class TrainingLoader:
 
         def prepare(rows: NDArray[np.int64], buffer: _Buffer) -> dict[str, torch.Tensor]:
             image_ids = self.image_ids[rows]
-            raw, images = buffer.take(len(rows))
+            raw, images = buffer.arrays(len(rows))
             self.pack.read(self._pack_rows[rows], raw)
             draws = draw_augmentation(
                 self.augmentation,
@@ -112,7 +113,7 @@ class TrainingLoader:
             }
 
         batches = self.sampler.epoch(epoch, start_step)
-        return _prefetch(batches, prepare, self.pack, self.sampler.batch_size, self.workers)
+        return _prefetch(batches, prepare, self._ring, self.workers)
 
 
 def image_batches(
@@ -132,13 +133,13 @@ def image_batches(
     pack_rows = pack.row_of(image_ids)
 
     def prepare(rows: NDArray[np.int64], buffer: _Buffer) -> torch.Tensor:
-        raw, images = buffer.take(len(rows))
+        raw, images = buffer.arrays(len(rows))
         pack.read(rows, raw)
         augment_images(raw, no_augmentation(len(rows)), table, images.numpy())
         return images
 
     batches = (pack_rows[i : i + batch_size] for i in range(0, len(pack_rows), batch_size))
-    return _prefetch(batches, prepare, pack, batch_size, workers)
+    return _prefetch(batches, prepare, _Ring(batch_size, pack.height, pack.width), workers)
 
 
 def caption_batches(
@@ -150,33 +151,47 @@ def caption_batches(
 
 
 class _Buffer:
-    """Room for one batch, reused: a fresh output costs more than what is written into it."""
+    """Room for one batch, as it is read and as it is handed out."""
 
     def __init__(self, batch_size: int, height: int, width: int) -> None:
         self._raw = np.empty((batch_size, height, width, 3), np.uint8)
         self._images = torch.empty(
             (batch_size, 3, height, width), pin_memory=torch.cuda.is_available()
         )
-        self._in_use: torch.cuda.Event | None = None
+        self._last_use: torch.cuda.Event | None = None
 
-    def take(self, size: int) -> tuple[NDArray[np.uint8], torch.Tensor]:
-        """The first `size` rows, once the GPU has read what they held."""
-        if self._in_use is not None:
-            self._in_use.synchronize()
+    def arrays(self, size: int) -> tuple[NDArray[np.uint8], torch.Tensor]:
+        """Room for `size` images, once the GPU has read what was there."""
+        if self._last_use is not None:
+            self._last_use.synchronize()
         return self._raw[:size], self._images[:size]
 
-    def give_back(self) -> None:
-        """Say that the consumer has queued its last use of the images."""
+    def mark_last_use(self) -> None:
+        """Whatever reads the images has been queued on the current CUDA stream."""
         if self._images.is_pinned():
-            self._in_use = torch.cuda.Event()
-            self._in_use.record()
+            self._last_use = torch.cuda.Event()
+            self._last_use.record()
+
+
+class _Ring:
+    """Buffers to use again: a fresh one costs more than what is written into it."""
+
+    def __init__(self, batch_size: int, height: int, width: int) -> None:
+        self._shape = (batch_size, height, width)
+        self._free: deque[_Buffer] = deque()
+
+    def take(self) -> _Buffer:
+        return self._free.popleft() if self._free else _Buffer(*self._shape)
+
+    def give_back(self, buffer: _Buffer) -> None:
+        buffer.mark_last_use()
+        self._free.append(buffer)
 
 
 def _prefetch(
     tasks: Iterable[NDArray[np.int64]],
     prepare: Callable[[NDArray[np.int64], _Buffer], Batch],
-    pack: "ImagePack",
-    batch_size: int,
+    ring: _Ring,
     workers: int,
 ) -> Iterator[Batch]:
     """`prepare` run in threads on one task after the other, `BATCHES_AHEAD` of them ahead.
@@ -185,23 +200,21 @@ def _prefetch(
     with the iteration, also when it is left early.
     """
     waiting = iter(tasks)
-    free = deque(_Buffer(batch_size, pack.height, pack.width) for _ in range(BATCHES_AHEAD + 1))
-    running: deque[tuple[_Buffer, Future[Any]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="loader") as threads:
+    running: deque[tuple[_Buffer, Future[Batch]]] = deque()
+    threads = ThreadPoolExecutor(workers, thread_name_prefix="loader")
 
-        def start(count: int) -> None:
-            for task in islice(waiting, count):
-                buffer = free.popleft()
-                running.append((buffer, threads.submit(prepare, task, buffer)))
+    def start(count: int) -> None:
+        for task in islice(waiting, count):
+            buffer = ring.take()
+            running.append((buffer, threads.submit(prepare, task, buffer)))
 
-        try:
-            start(BATCHES_AHEAD)
-            while running:
-                buffer, future = running.popleft()
-                batch = future.result()
-                start(1)
-                yield batch
-                buffer.give_back()
-                free.append(buffer)
-        finally:
-            threads.shutdown(cancel_futures=True)
+    try:
+        start(1 + BATCHES_AHEAD)
+        while running:
+            yield running[0][1].result()
+            ring.give_back(running.popleft()[0])
+            start(1)
+    finally:
+        threads.shutdown(cancel_futures=True)
+        for buffer, _ in running:
+            ring.give_back(buffer)
