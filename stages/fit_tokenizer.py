@@ -1,12 +1,11 @@
-"""Stage fit_tokenizer: data/prepared -> models/tokenizer."""
+"""Make the text tokenizer."""
 
 from ubg.cli import run_stage
 
 
-def fit() -> None:
-    """Train a tokenizer on the training captions, or save the pretrained one that params name."""
+def main() -> None:
+    """Write `models/tokenizer`."""
     from ubg.data.prepare import load_prepared
-
     from ubg.data.tokenizers import describe_tokenizer, fit_tokenizer, load_tokenizer
     from ubg.files import replace_folder, write_json
     from ubg.params import load_params
@@ -29,4 +28,8 @@ def fit() -> None:
 
 
 if __name__ == "__main__":
-    run_stage(__doc__, fit)
+    run_stage(
+        "Train the tokenizer on the training captions, or take the pretrained one that params "
+        "name, into models/tokenizer.",
+        main,
+    )

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,7 @@ from ubg.data.augment import (
     normalisation_table,
 )
 from ubg.data.captions import TokenisedCaptions
-
-if TYPE_CHECKING:
-    from ubg.data.image_pack import ImagePack
+from ubg.data.image_pack import ImagePack
 from ubg.data.samplers import RandomSampler, batches_by_length
 from ubg.params import Augmentation
 
@@ -55,7 +53,7 @@ class TrainingLoader:
     def __init__(
         self,
         table: pd.DataFrame,
-        pack: "ImagePack",
+        pack: ImagePack,
         captions: TokenisedCaptions,
         sampler: RandomSampler,
         augmentation: Augmentation,
@@ -117,7 +115,7 @@ class TrainingLoader:
 
 
 def image_batches(
-    pack: "ImagePack",
+    pack: ImagePack,
     image_ids: NDArray[np.int64],
     mean: Sequence[float],
     std: Sequence[float],
