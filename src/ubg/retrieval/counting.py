@@ -1,0 +1,176 @@
+"""The compiled loops of the exact ranking; `ranking.py` says what they compute and why.
+
+They release the GIL, so that threads may run them side by side on parts of the same arrays.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+UNITS = 2.0**26
+SEGMENT = 128
+CACHE_LINE = 16
+UNKNOWN = np.iinfo(np.int64).min
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def _squared_length(row: NDArray[np.floating]) -> float:
+    total = 0.0
+    for d in range(len(row)):
+        total += np.float64(row[d]) * np.float64(row[d])
+    return total
+
+
+@njit(nogil=True, cache=True)
+def encode_rows(
+    features: NDArray[np.floating], codes: NDArray[np.int32], rounded: NDArray[np.float32]
+) -> int:
+    """Fill `codes` with the normalised rows in units of 2^-26 and `rounded` with their float32.
+
+    A row of zeros stays zero. Returns the first row that is not finite, or -1.
+    """
+    for i in range(len(features)):
+        length = np.sqrt(_squared_length(features[i]))
+        if not np.isfinite(length):
+            return i
+        scale = UNITS / length if length > 0 else 0.0
+        for d in range(features.shape[1]):
+            code = np.rint(features[i, d] * scale)
+            codes[i, d] = np.int32(code)
+            rounded[i, d] = np.float32(code / UNITS)
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _dot(a: NDArray[np.int32], b: NDArray[np.int32]) -> np.int64:
+    total = np.int64(0)
+    for d in range(len(a)):
+        total += np.int64(a[d]) * np.int64(b[d])
+    return total
+
+
+@njit(nogil=True, cache=True)
+def sort_pairs(
+    query_codes: NDArray[np.int32],
+    item_codes: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    items: NDArray[np.int64],
+    exact: NDArray[np.int64],
+) -> None:
+    """Fill `exact` with the similarity of each query to its items, in units of 2^-52.
+
+    Sorts each query's items, given in ascending order, by falling similarity. An insertion sort:
+    lists are short, and for long ones counting costs more than it does.
+    """
+    for query in range(len(starts) - 1):
+        for p in range(starts[query], starts[query + 1]):
+            item = items[p]
+            similarity = _dot(query_codes[query], item_codes[item])
+            free = p
+            while free > starts[query] and exact[free - 1] < similarity:
+                exact[free], items[free] = exact[free - 1], items[free - 1]
+                free -= 1
+            exact[free], items[free] = similarity, item
+
+
+@njit(nogil=True, cache=True)
+def _count_above(row: NDArray[np.float32], low: np.float32, high: np.float32) -> tuple[int, int]:
+    reached, above = 0, 0
+    for c in range(len(row)):
+        reached += row[c] >= low
+        above += row[c] > high
+    return reached, above
+
+
+@njit(nogil=True, cache=True)
+def _find_between(
+    row: NDArray[np.float32], low: np.float32, high: np.float32, found: NDArray[np.int64]
+) -> int:
+    count = 0
+    for c in range(len(row)):
+        found[count] = c  # kept or overwritten: a branch here would be mispredicted
+        count += (row[c] >= low) & (row[c] <= high)
+    return count
+
+
+@njit(nogil=True, cache=True)
+def count_winners(
+    tile: NDArray[np.float32],
+    first_query: int,
+    first_item: int,
+    query_codes: NDArray[np.int32],
+    item_codes: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    items: NDArray[np.int64],
+    exact: NDArray[np.int64],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    ranks: NDArray[np.int64],
+) -> None:
+    """Add to the rank of each relevant item the number of this tile's items that beat it.
+
+    The pairs of query q are `starts[q]` to `starts[q + 1]`, most similar first. A similarity of
+    the tile above `high` wins, one below `low` loses; between the two the integers decide.
+    """
+    similarities = np.empty(SEGMENT, np.int64)
+    unsure = np.empty(SEGMENT, np.int64)
+    for r in range(tile.shape[0]):
+        query = first_query + r
+        for first in range(0, tile.shape[1], SEGMENT):
+            segment = tile[r, first : first + SEGMENT]
+            some_known = False
+            for k in range(starts[query + 1] - 1, starts[query] - 1, -1):
+                reached, above = _count_above(segment, low[k], high[k])
+                if reached == 0:
+                    break  # nor does any item here reach the more similar ones
+                ranks[k] += above
+                here = first <= items[k] - first_item < first + len(segment)
+                if reached - above == here:
+                    continue  # nothing was near, or the relevant item itself
+                if not some_known:
+                    similarities[:], some_known = UNKNOWN, True
+                for c in unsure[: _find_between(segment, low[k], high[k], unsure)]:
+                    item = first_item + first + c
+                    if similarities[c] == UNKNOWN:
+                        similarities[c] = _dot(query_codes[query], item_codes[item])
+                    ranks[k] += similarities[c] > exact[k] or (
+                        similarities[c] == exact[k] and item < items[k]
+                    )
+
+
+@njit(nogil=True, cache=True)
+def count_winners_of_columns(
+    tile: NDArray[np.float32],
+    first_column: int,
+    stop_column: int,
+    first_query: int,
+    first_item: int,
+    query_codes: NDArray[np.int32],
+    item_codes: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    items: NDArray[np.int64],
+    exact: NDArray[np.int64],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    ranks: NDArray[np.int64],
+) -> None:
+    """Do as `count_winners` with these columns of the tile as queries and its rows as items."""
+    transposed = np.empty((CACHE_LINE, tile.shape[0]), np.float32)
+    for first in range(first_column, stop_column, CACHE_LINE):
+        count = min(CACHE_LINE, stop_column - first)
+        for r in range(tile.shape[0]):
+            for c in range(count):
+                transposed[c, r] = tile[r, first + c]
+        count_winners(
+            transposed[:count],
+            first_query + first,
+            first_item,
+            query_codes,
+            item_codes,
+            starts,
+            items,
+            exact,
+            low,
+            high,
+            ranks,
+        )

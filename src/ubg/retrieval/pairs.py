@@ -1,0 +1,148 @@
+"""The two sides of a retrieval, checked and in exact form, and the relevant pairs between them."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array: TypeAlias = "NDArray[Any] | Tensor"
+
+MAX_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Side:
+    """Normalised features [N, D] in units of 2^-26, their float32 rounding, and pids [N]."""
+
+    name: str
+    codes: NDArray[np.int32]
+    rounded: NDArray[np.float32]
+    pids: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RelevantPairs:
+    """Pairs of one identity, grouped by query, most similar first (ties: lower item first).
+
+    Attributes:
+        starts: [Q + 1], the pairs of query q are `starts[q]` to `starts[q + 1]`.
+        items: [P], index in the gallery.
+        exact: [P], similarity in units of 2^-52.
+        low: [P], a float32 product below it belongs to a pair that is less similar than this one.
+        high: [P], a float32 product above it belongs to a pair that is more similar.
+    """
+
+    starts: NDArray[np.int64]
+    items: NDArray[np.int64]
+    exact: NDArray[np.int64]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor) -> Side:
+    """Check features [N, D] and pids [N], and bring the features into exact form.
+
+    Raises:
+        ValueError: wrong shapes, pids that are no integers, or a feature that is not finite.
+    """
+    from ubg.retrieval.counting import encode_rows
+
+    features_ND, pids_N = _as_numpy(features), _as_numpy(pids)
+    if features_ND.ndim != 2 or 0 in features_ND.shape:
+        raise ValueError(f"{name}_features: shape {features_ND.shape}; give [rows, dimensions]")
+    if pids_N.shape != features_ND.shape[:1] or pids_N.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}_pids: shape {pids_N.shape} of {pids_N.dtype} for {len(features_ND)} rows of "
+            f"{name}_features; give one integer per row"
+        )
+    dtype = np.float32 if features_ND.dtype == np.float32 else np.float64
+    features_ND = np.ascontiguousarray(features_ND, dtype)
+    codes_ND = np.empty(features_ND.shape, np.int32)
+    rounded_ND = np.empty(features_ND.shape, np.float32)
+    parts = split(len(features_ND))
+
+    def encode(part: slice) -> int:
+        return encode_rows(features_ND[part], codes_ND[part], rounded_ND[part])
+
+    for part, broken in zip(parts, pool.map(encode, parts), strict=True):
+        if broken >= 0:
+            row = part.start + broken
+            raise ValueError(f"{name}_features: row {row} is not finite; check the encoder")
+    return Side(name, codes_ND, rounded_ND, pids_N.astype(np.int64))
+
+
+def relevant_pairs(queries: Side, gallery: Side) -> RelevantPairs:
+    """Pair each query with the gallery items of its identity.
+
+    Raises:
+        ValueError: sides of different dimension, or a query without a relevant item.
+    """
+    from ubg.retrieval.counting import UNITS, sort_pairs
+
+    dimensions = queries.codes.shape[1]
+    if dimensions != gallery.codes.shape[1]:
+        raise ValueError(
+            f"{queries.name}_features have {dimensions} dimensions, {gallery.name}_features "
+            f"{gallery.codes.shape[1]}; use one model for both"
+        )
+    by_pid_G = np.argsort(gallery.pids, kind="stable")
+    sorted_pids_G = gallery.pids[by_pid_G]
+    first_Q = np.searchsorted(sorted_pids_G, queries.pids, "left")
+    relevant_Q = np.searchsorted(sorted_pids_G, queries.pids, "right") - first_Q
+    if not relevant_Q.all():
+        query = int(np.argmin(relevant_Q))
+        raise ValueError(
+            f"{queries.name} {query} (pid {queries.pids[query]}) has no match in "
+            f"{gallery.name}_pids; remove it or complete the {gallery.name} side"
+        )
+    starts = np.concatenate(([0], np.cumsum(relevant_Q)))
+    query_P = np.repeat(np.arange(len(relevant_Q)), relevant_Q)
+    items_P = by_pid_G[np.arange(starts[-1]) + (first_Q - starts[:-1])[query_P]]
+    exact_P = np.empty(len(items_P), np.int64)
+    sort_pairs(queries.codes, gallery.codes, starts, items_P, exact_P)
+
+    similarity_P = exact_P / UNITS**2
+    error = _product_error(dimensions)
+    low_P = np.nextafter((similarity_P - error).astype(np.float32), np.float32(-np.inf))
+    high_P = np.nextafter((similarity_P + error).astype(np.float32), np.float32(np.inf))
+    return RelevantPairs(starts, items_P, exact_P, low_P, high_P)
+
+
+def thread_count() -> int:
+    """Threads for the compiled loops: the cores of this process, or NUMBA_NUM_THREADS."""
+    from numba import config
+
+    return min(config.NUMBA_NUM_THREADS, MAX_THREADS)
+
+
+def split(length: int) -> list[slice]:
+    """Cut `range(length)` into one slice per thread, of nearly equal length."""
+    edges = np.linspace(0, length, thread_count() + 1).astype(int).tolist()
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def _product_error(dimensions: int) -> float:
+    """Largest error of a float32 dot product of two unit rows, whatever the order of its sums.
+
+    Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1: n roundings, one of each
+    factor and one for each of D operations, amount to at most n u / (1 - n u) of the sum of the
+    magnitudes, which here is at most the product of the lengths.
+    """
+    roundings = (dimensions + 2) * 2.0**-24
+    length = 1 + np.sqrt(dimensions) * 2.0**-27
+    return float(roundings / (1 - roundings) * length**2)
+
+
+def _as_numpy(values: Array) -> NDArray[Any]:
+    if isinstance(values, np.ndarray):
+        return values
+    values = values.detach().cpu()
+    if values.is_floating_point() and values.itemsize < 4:
+        values = values.float()  # NumPy has no bfloat16
+    return values.numpy()

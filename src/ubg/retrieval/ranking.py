@@ -1,0 +1,179 @@
+"""Exact ranks of the relevant items of every query, without a sort and in constant memory.
+
+The rank of a relevant item is 1 + the number of gallery items that beat it: those of greater
+similarity, and of equal similarity those of lower index. So it is enough to count, tile by tile
+of the similarity matrix, against the similarities of the relevant pairs; a tile and its transpose
+serve both directions.
+
+Floating-point products of equal rows may differ in the last bits, depending on where in a tile the
+rows fall, on the BLAS and on its threads, and ties would then be broken at random. So similarity
+is *defined* on integers: each L2-normalised feature is rounded to a multiple of 2^-26, finer than
+a float32 product is, and integer dot products are exact. The float32 product of the same rows,
+whose error has a known bound, decides all comparisons but those that are closer than the bound,
+and these are done on the integers.
+"""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ubg.retrieval.pairs import Array, Side, read_side, relevant_pairs, split, thread_count
+
+TILE_ROWS, TILE_COLUMNS = 496, 2048
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ranks, from 1, of the relevant gallery items of Q queries.
+
+    Attributes:
+        ranks: [P], ascending within a query, P the number of relevant pairs.
+        items: [P], gallery index of the item at that rank.
+        starts: [Q + 1], the pairs of query q are `starts[q]` to `starts[q + 1]`.
+    """
+
+    ranks: NDArray[np.int64]
+    items: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @cached_property
+    def first_rank(self) -> NDArray[np.int64]:
+        """Rank of the best relevant item of each query, [Q]."""
+        return self.ranks[self.starts[:-1]]
+
+    @cached_property
+    def average_precision(self) -> NDArray[np.float64]:
+        """Mean of the precision at the ranks of all relevant items, [Q], 0 to 1."""
+        relevant_Q = np.diff(self.starts)
+        found_P = np.arange(1, len(self.ranks) + 1) - np.repeat(self.starts[:-1], relevant_Q)
+        return np.add.reduceat(found_P / self.ranks, self.starts[:-1]) / relevant_Q
+
+    @cached_property
+    def inverse_negative_penalty(self) -> NDArray[np.float64]:
+        """INP: number of relevant items / rank of the last one, [Q], 0 to 1."""
+        return np.diff(self.starts) / self.ranks[self.starts[1:] - 1]
+
+    def cmc(self, max_rank: int) -> NDArray[np.float64]:
+        """Queries with a relevant item among the first 1 to `max_rank`, [max_rank], percent."""
+        at_rank = np.bincount(self.first_rank, minlength=max_rank + 1)
+        return 100 * np.cumsum(at_rank[1 : max_rank + 1]) / len(self.first_rank)
+
+
+def relevant_ranks(
+    query_features: Array, gallery_features: Array, query_pids: Array, gallery_pids: Array
+) -> Ranking:
+    """Rank the gallery for each query by cosine similarity, ties to the lower gallery index.
+
+    The relevant items of a query are those of its identity. A row of zeros has similarity 0 to all.
+
+    Args:
+        query_features: [Q, D], rows of any length.
+        gallery_features: [G, D], rows of any length.
+        query_pids: [Q], integers.
+        gallery_pids: [G], integers.
+
+    Raises:
+        ValueError: shapes that do not fit, a feature that is not finite, or a query without a
+            relevant item.
+    """
+    with ThreadPoolExecutor(thread_count()) as pool:
+        queries = read_side("query", query_features, query_pids, pool)
+        gallery = read_side("gallery", gallery_features, gallery_pids, pool)
+        direction = _Direction(queries, gallery)
+        _count(direction, None, pool)
+    return direction.ranking()
+
+
+def bidirectional_ranks(
+    text_features: Array, image_features: Array, text_pids: Array, image_pids: Array
+) -> tuple[Ranking, Ranking]:
+    """Return `relevant_ranks` text-to-image and image-to-text, both from one similarity product.
+
+    Args:
+        text_features: [T, D], rows of any length.
+        image_features: [I, D], rows of any length.
+        text_pids: [T], integers.
+        image_pids: [I], integers.
+
+    Raises:
+        ValueError: as `relevant_ranks`, in either direction.
+    """
+    with ThreadPoolExecutor(thread_count()) as pool:
+        texts = read_side("text", text_features, text_pids, pool)
+        images = read_side("image", image_features, image_pids, pool)
+        text_to_image, image_to_text = pool.map(_Direction, (texts, images), (images, texts))
+        _count(text_to_image, image_to_text, pool)
+    return text_to_image.ranking(), image_to_text.ranking()
+
+
+class _Direction:
+    """Relevant pairs of one direction, whose ranks start at 1 and grow tile by tile."""
+
+    def __init__(self, queries: Side, gallery: Side) -> None:
+        self.queries, self.gallery = queries, gallery
+        self.pairs = relevant_pairs(queries, gallery)
+        self.ranks = np.ones(len(self.pairs.items), np.int64)
+
+    def count_rows(self, tile: NDArray[np.float32], rows: slice, query: int, item: int) -> None:
+        """Count with the rows of a tile, which starts at `query` and `item`, as queries."""
+        from ubg.retrieval.counting import count_winners
+
+        count_winners(tile[rows], query + rows.start, item, *self._arrays())
+
+    def count_columns(
+        self, tile: NDArray[np.float32], columns: slice, query: int, item: int
+    ) -> None:
+        """Count with the columns of a tile as queries and its rows as items."""
+        from ubg.retrieval.counting import count_winners_of_columns
+
+        count_winners_of_columns(tile, columns.start, columns.stop, query, item, *self._arrays())
+
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        pairs = self.pairs
+        return (
+            self.queries.codes,
+            self.gallery.codes,
+            pairs.starts,
+            pairs.items,
+            pairs.exact,
+            pairs.low,
+            pairs.high,
+            self.ranks,
+        )
+
+    def ranking(self) -> Ranking:
+        return Ranking(self.ranks, self.pairs.items, self.pairs.starts)
+
+
+def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExecutor) -> None:
+    queries_QD, gallery_GD = forward.queries.rounded, forward.gallery.rounded
+    buffer = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
+    for row, column in itertools.product(
+        range(0, len(queries_QD), TILE_ROWS), range(0, len(gallery_GD), TILE_COLUMNS)
+    ):
+        rows_RD = queries_QD[row : row + TILE_ROWS]
+        columns_CD = gallery_GD[column : column + TILE_COLUMNS]
+        shape = len(rows_RD), len(columns_CD)
+        tile_RC = buffer[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(rows_RD, columns_CD.T, out=tile_RC)
+        count = partial(_count_part, forward, backward, tile_RC, row, column)
+        list(pool.map(count, split(shape[0]), split(shape[1])))
+
+
+def _count_part(
+    forward: _Direction,
+    backward: _Direction | None,
+    tile_RC: NDArray[np.float32],
+    first_row: int,
+    first_column: int,
+    rows: slice,
+    columns: slice,
+) -> None:
+    forward.count_rows(tile_RC, rows, first_row, first_column)
+    if backward is not None:
+        backward.count_columns(tile_RC, columns, first_column, first_row)

@@ -1,0 +1,226 @@
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ubg.retrieval import ranking
+from ubg.retrieval.metrics import bidirectional_metrics, retrieval_metrics, summarise
+from ubg.retrieval.ranking import bidirectional_ranks, relevant_ranks
+
+
+def whole_features(features):
+    """L2-normalised rows as whole multiples of 2^-26, so that integer products are exact."""
+    features = features.astype(np.float64)
+    lengths = np.sqrt((features**2).sum(axis=1, keepdims=True))
+    scaled = 2.0**26 * np.divide(features, lengths, out=np.zeros_like(features), where=lengths > 0)
+    return np.rint(scaled).astype(np.int64)
+
+
+def sorted_ranks(similarity, query_pids, gallery_pids):
+    """Ranks of the relevant items of each query by a stable sort of the whole gallery."""
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    relevant = gallery_pids[order] == query_pids[:, None]
+    return [np.flatnonzero(row) + 1 for row in relevant]
+
+
+def naive_metrics(ranks):
+    average_precision = [np.mean(np.arange(1, len(row) + 1) / row) for row in ranks]
+    return {
+        "r1": 100 * np.mean([row[0] <= 1 for row in ranks]),
+        "r5": 100 * np.mean([row[0] <= 5 for row in ranks]),
+        "r10": 100 * np.mean([row[0] <= 10 for row in ranks]),
+        "map": 100 * np.mean(average_precision),
+        "minp": 100 * np.mean([len(row) / row[-1] for row in ranks]),
+    }
+
+
+def assert_equals_oracle(texts, images, text_pids, image_pids, similarity):
+    expected = {
+        "t2i": sorted_ranks(similarity, text_pids, image_pids),
+        "i2t": sorted_ranks(similarity.T, image_pids, text_pids),
+    }
+    found = dict(
+        zip(
+            ("t2i", "i2t"),
+            bidirectional_ranks(texts, images, text_pids, image_pids),
+            strict=True,
+        )
+    )
+    for direction, result in found.items():
+        np.testing.assert_array_equal(result.ranks, np.concatenate(expected[direction]))
+        assert summarise(result) == pytest.approx(naive_metrics(expected[direction]))
+    one_way = relevant_ranks(texts, images, text_pids, image_pids)
+    np.testing.assert_array_equal(one_way.ranks, found["t2i"].ranks)
+    np.testing.assert_array_equal(one_way.items, found["t2i"].items)
+
+
+def angles(*degrees):
+    radians = np.deg2rad(np.array(degrees, np.float32))
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1)
+
+
+def test_hand_computed():
+    queries, query_pids = angles(0, 90), np.array([7, 3])
+    gallery, gallery_pids = angles(5, 20, 40, 60), np.array([7, 3, 7, 8])
+    # Query 0 ranks 0 1 2 3: relevant at 1 and 3. Query 1 ranks 3 2 1 0: relevant at 3.
+    assert retrieval_metrics(queries, gallery, query_pids, gallery_pids) == pytest.approx(
+        {
+            "r1": 50.0,
+            "r5": 100.0,
+            "r10": 100.0,
+            "map": 100 * ((1 + 2 / 3) / 2 + 1 / 3) / 2,
+            "minp": 100 * (2 / 3 + 1 / 3) / 2,
+        }
+    )
+
+
+def test_ranking_of_each_query():
+    queries, query_pids = angles(0, 90), np.array([7, 3])
+    gallery, gallery_pids = angles(5, 20, 40, 60), np.array([7, 3, 7, 8])
+    result = relevant_ranks(queries, gallery, query_pids, gallery_pids)
+    np.testing.assert_array_equal(result.first_rank, [1, 3])
+    np.testing.assert_array_equal(result.ranks, [1, 3, 3])
+    np.testing.assert_array_equal(result.items, [0, 2, 1])
+    np.testing.assert_allclose(result.average_precision, [(1 + 2 / 3) / 2, 1 / 3])
+    np.testing.assert_allclose(result.inverse_negative_penalty, [2 / 3, 1 / 3])
+    np.testing.assert_allclose(result.cmc(6), [50, 50, 100, 100, 100, 100])
+
+
+def test_ties_go_to_the_lower_index():
+    gallery = angles(30, 30, 30)
+    query_pids, gallery_pids = np.array([4, 5, 6]), np.array([6, 4, 5])
+    result = relevant_ranks(angles(0, 0, 0), gallery, query_pids, gallery_pids)
+    np.testing.assert_array_equal(result.ranks, [2, 3, 1])
+
+
+def test_tells_apart_what_float32_products_cannot():
+    gallery = np.array([[1, 4e-4], [1, 3e-4]], np.float64)
+    query = np.array([[1.0, 0.0]])
+    result = relevant_ranks(query, gallery, np.array([1]), np.array([1, 0]))
+    np.testing.assert_array_equal(result.ranks, [2])
+
+
+@st.composite
+def retrievals(draw):
+    """Few distinct rows in few dimensions: most similarities are tied, rows of zeros included."""
+    identities = draw(st.integers(1, 6))
+    dimensions = draw(st.integers(1, 5))
+    value = st.integers(-2, 2)
+    row = st.lists(value, min_size=dimensions, max_size=dimensions)
+    distinct = np.array(draw(st.lists(row, min_size=1, max_size=6)), np.float32)
+
+    def side():
+        more = draw(st.lists(st.integers(0, identities - 1), max_size=30))
+        pids = draw(st.permutations([*range(identities), *more]))
+        rows = st.integers(0, len(distinct) - 1)
+        picked = draw(st.lists(rows, min_size=len(pids), max_size=len(pids)))
+        return distinct[picked], np.array(pids)
+
+    return *side(), *side()
+
+
+@settings(deadline=None, max_examples=150)
+@given(retrievals(), st.integers(1, 9), st.integers(1, 9))
+def test_equals_stable_sort_with_many_ties(retrieval, tile_rows, tile_columns):
+    texts, text_pids, images, image_pids = retrieval
+    similarity = whole_features(texts) @ whole_features(images).T
+    with (
+        patch.object(ranking, "TILE_ROWS", tile_rows),
+        patch.object(ranking, "TILE_COLUMNS", tile_columns),
+    ):
+        assert_equals_oracle(texts, images, text_pids, image_pids, similarity)
+
+
+@pytest.mark.parametrize("noise", [0.5, 2.0, 1e3])
+@pytest.mark.parametrize("tile", [(64, 160), (496, 2048)])
+def test_equals_stable_sort_with_duplicated_images_and_captions(noise, tile):
+    generator = np.random.default_rng(0)
+    centres = generator.standard_normal((60, 96))
+
+    def side(count):
+        pids = np.concatenate([np.arange(60), generator.integers(0, 60, count - 60)])
+        pids = generator.permutation(pids)
+        features = centres[pids] + noise * generator.standard_normal((count, 96))
+        copies = generator.integers(0, count, count // 4)  # also of other identities
+        features[copies] = features[generator.permutation(copies)]
+        return features.astype(np.float32), pids
+
+    texts, text_pids = side(700)
+    images, image_pids = side(390)
+    similarity = whole_features(texts) @ whole_features(images).T
+    with patch.multiple(ranking, TILE_ROWS=tile[0], TILE_COLUMNS=tile[1]):
+        assert_equals_oracle(texts, images, text_pids, image_pids, similarity)
+
+
+def test_equals_plain_cosines_where_nothing_is_tied():
+    generator = np.random.default_rng(1)
+    texts = generator.standard_normal((150, 64))
+    images = generator.standard_normal((130, 64))
+    text_pids, image_pids = np.arange(150) % 40, np.arange(130) % 40
+    similarity = (texts / np.linalg.norm(texts, axis=1, keepdims=True)) @ (
+        images / np.linalg.norm(images, axis=1, keepdims=True)
+    ).T
+    assert_equals_oracle(texts, images, text_pids, image_pids, similarity)
+
+
+def test_collapsed_features_rank_by_index():
+    features = np.tile(np.random.default_rng(2).standard_normal((1, 48)), (300, 1))
+    pids = np.arange(300)
+    result = relevant_ranks(features, features, pids, pids)
+    np.testing.assert_array_equal(result.ranks, pids + 1)
+
+
+def test_torch_and_numpy_agree():
+    generator = torch.Generator().manual_seed(0)
+    texts = torch.randn(60, 16, generator=generator).bfloat16().requires_grad_()
+    images = torch.randn(50, 16, generator=generator).double()
+    text_pids, image_pids = torch.arange(60) % 20, torch.arange(50, dtype=torch.int16) % 20
+    expected = bidirectional_metrics(
+        texts.detach().float().numpy(), images.numpy(), text_pids.numpy(), image_pids.numpy()
+    )
+    assert bidirectional_metrics(texts, images, text_pids, image_pids) == expected
+
+
+def test_layout_and_scale_of_the_input_do_not_matter():
+    generator = np.random.default_rng(3)
+    texts, images = generator.standard_normal((2, 40, 8)).astype(np.float32)
+    pids = np.arange(40) % 10
+    expected = retrieval_metrics(texts, images, pids, pids)
+    assert retrieval_metrics(np.asfortranarray(8 * texts), images, pids, pids) == expected
+
+
+def replace_value(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+FEATURES, PIDS = np.ones((5, 3), np.float32), np.array([1, 1, 2, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((FEATURES, FEATURES[2:], PIDS, PIDS[2:]), r"query 0 \(pid 1\) has no match in gallery"),
+        ((FEATURES, FEATURES, PIDS[:3], PIDS), r"query_pids: shape \(3,\) .* 5 rows"),
+        ((FEATURES, FEATURES, PIDS, PIDS[:, None]), r"gallery_pids: shape \(5, 1\)"),
+        ((FEATURES, FEATURES, PIDS + 0.5, PIDS), r"query_pids: .* of float64"),
+        ((FEATURES[0], FEATURES, PIDS, PIDS), r"query_features: shape \(3,\)"),
+        ((FEATURES[:0], FEATURES, PIDS[:0], PIDS), r"query_features: shape \(0, 3\)"),
+        ((FEATURES, FEATURES[:, :2], PIDS, PIDS), "have 3 dimensions, gallery_features 2"),
+        ((FEATURES, replace_value(FEATURES, (4, 1), np.nan), PIDS, PIDS), "gallery.* row 4 is not"),
+        ((replace_value(FEATURES, (3, 2), np.inf), FEATURES, PIDS, PIDS), "query.* row 3 is not"),
+    ],
+)
+def test_wrong_input_is_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message) as error:
+        retrieval_metrics(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_image_without_caption_is_an_error_of_the_other_direction():
+    with pytest.raises(ValueError, match=r"image 0 \(pid 1\) has no match in text_pids"):
+        bidirectional_metrics(FEATURES[2:], FEATURES, PIDS[2:], PIDS)
