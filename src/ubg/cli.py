@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 def run_stage(description: str, stage: Callable[[], None]) -> None:
@@ -11,8 +11,28 @@ def run_stage(description: str, stage: Callable[[], None]) -> None:
     exit_cleanly(stage)
 
 
+def run_system_stage(
+    description: str, stage: Callable[[str], None], systems: Iterable[str]
+) -> None:
+    """`run_stage` for a script called with one of `systems`, as in `stages/train.py phase1`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("system", choices=list(systems))
+    system = parser.parse_args().system
+    exit_cleanly(lambda: stage(system))
+
+
+def run_systems_stage(
+    description: str, stage: Callable[[list[str]], None], systems: Iterable[str]
+) -> None:
+    """`run_stage` for a script called with some of `systems`, at least one."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("system", nargs="+", choices=list(systems))
+    chosen = parser.parse_args().system
+    exit_cleanly(lambda: stage(chosen))
+
+
 def exit_cleanly(stage: Callable[[], None]) -> None:
-    """Run `stage`; a ValueError (bad input, said by whoever found it) ends the process with status 1."""
+    """Run `stage`; a ValueError, which says what is wrong with the input, ends it with status 1."""
     try:
         stage()
     except ValueError as error:

@@ -1,0 +1,124 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ubg.report.ablation import (
+    ablation_rows,
+    draw_ablation,
+    read_metrics,
+    write_csv,
+    write_markdown,
+)
+from ubg.report.style import COLOURS
+
+CONTEXT = ("Drawn (synthetic)", True, "tiny", 7)
+
+
+def metrics(r1):
+    t2i = {"r1": r1, "r5": r1 + 20, "r10": r1 + 30, "map": r1 - 5, "minp": r1 - 10}
+    both = {"t2i": t2i, "i2t": t2i | {"r1": r1 + 4}}
+    elsewhere = {"t2i": t2i | {"r1": 99.0}, "i2t": t2i}
+    return {"test": both, "val": elsewhere, "last": {"test": elsewhere}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for system, r1 in {"phase1": 40.25, "phase2": 52.5, "phase4": 50.0, "irra": 45.0}.items():
+        (tmp_path / f"{system}.json").write_text(json.dumps(metrics(r1) | {"generation": {}}))
+    return tmp_path
+
+
+def rows_of(folder, *systems):
+    return ablation_rows(read_metrics(folder, systems))
+
+
+def test_only_the_systems_asked_for_in_the_order_of_the_ladder(folder):
+    assert list(read_metrics(folder, ["phase4", "phase1", "phase1"])) == ["phase1", "phase4"]
+
+
+def test_differences_are_to_the_step_before_where_it_was_evaluated(folder):
+    irra, phase1, phase2, phase4 = rows_of(folder, "phase4", "phase2", "phase1", "irra")
+    assert irra.step_before is None
+    assert irra.differences is None
+    assert (phase1.step_before, phase2.step_before) == ("irra", "phase1")
+    assert phase1.differences["r1"] == -4.75
+    assert phase2.differences == dict.fromkeys(("r1", "r5", "r10", "map", "minp", "i2t_r1"), 12.25)
+    assert phase4.step_before is None  # phase3 is absent: not compared with phase2
+    assert phase4.differences is None
+    assert phase2.values["r1"] == 52.5  # of the selected weights on test
+    assert phase2.values["i2t_r1"] == 56.5
+
+
+def test_markdown(folder, tmp_path):
+    write_markdown(tmp_path / "a.md", rows_of(folder, "phase1", "phase2"), *CONTEXT)
+    lines = (tmp_path / "a.md").read_text().splitlines()
+    assert lines[0] == "# Ablation on Drawn (synthetic)"
+    assert "- synthetic: yes, drawn by a program" in lines
+    assert "- scale: tiny" in lines
+    assert "- seed: 7, one run per system" in lines
+    assert lines[-2:] == [
+        "| phase1 | 40.25 | 60.25 | 70.25 | 35.25 | 30.25 | 44.25 | – |",
+        "| phase2 | 52.50 (+12.25) | 72.50 (+12.25) | 82.50 (+12.25) | 47.50 (+12.25) "
+        "| 42.50 (+12.25) | 56.50 (+12.25) | phase1 |",
+    ]
+    assert len({line.count("|") for line in lines[-4:]}) == 1
+
+
+def test_csv(folder, tmp_path):
+    write_csv(tmp_path / "a.csv", rows_of(folder, "phase1", "irra"), *CONTEXT)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        irra, phase1 = csv.DictReader(file)
+    assert (irra["compared_with"], irra["r1_difference"]) == ("", "")
+    assert phase1["compared_with"] == "irra"
+    assert float(phase1["r1"]) == 40.25
+    assert float(phase1["map_difference"]) == -4.75
+    assert (phase1["dataset"], phase1["scale"], phase1["seed"]) == (
+        "Drawn (synthetic)",
+        "tiny",
+        "7",
+    )
+
+
+@pytest.mark.parametrize("systems", [["phase2"], ["irra", "phase1", "phase2", "phase4"]])
+def test_bars_are_as_high_as_their_values(folder, tmp_path, systems):
+    path = tmp_path / "a.png"
+    rows = rows_of(folder, *systems)
+    draw_ablation(path, rows, "X")
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    row = next(row for row in rows if row.system == "phase2")
+    colour = [int(COLOURS["phase2"][place : place + 2], 16) for place in (1, 3, 5)]
+    legend = int(0.93 * len(pixels))
+    heights = (pixels[:legend] == colour).all(axis=2).sum(axis=0)
+    first_bar, highest_bar = heights[np.flatnonzero(heights)[3]], heights.max()
+    expected = row.values["r10"] / row.values["r1"]
+    assert highest_bar / first_bar == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ('{"test": ', "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+        ("[]", "(top level)"),
+        (json.dumps({"test": metrics(40)["test"]}), "val: Field required"),
+        (json.dumps(metrics(71)), "test.t2i.r10: "),
+        (json.dumps(metrics(40)).replace("40", '"40"', 1), "test.t2i.r1: "),
+        (json.dumps(metrics(40)).replace("40", "NaN", 1), "test.t2i.r1: "),
+    ],
+)
+def test_malformed_metrics_are_one_clear_line(tmp_path, content, fault):
+    path = tmp_path / "phase1.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match="evaluate_phase1") as error:
+        read_metrics(tmp_path, ["phase1"])
+    assert str(error.value).startswith(f"{path}: {fault}")
+    assert "\n" not in str(error.value)
+
+
+def test_missing_metrics_name_the_command_that_makes_them(tmp_path):
+    with pytest.raises(ValueError, match=r"phase2\.json: missing; run `dvc repro evaluate_phase2`"):
+        read_metrics(tmp_path, ["phase2"])
