@@ -11,7 +11,7 @@ from safetensors.torch import load_model
 from torch import Tensor
 
 from ubg.data.captions import TokenisedCaptions
-from ubg.data.image_pack import decode_image
+from ubg.data.decode import decode_image
 from ubg.data.tokenizers import load_tokenizer
 from ubg.models.build import build_model
 from ubg.models.contract import RetrievalModel
@@ -81,8 +81,8 @@ class TrainedModel:
         mean, std = (
             torch.tensor(values, device=self.device).view(3, 1, 1)
             for values in (
-                self.model.vision.normalisation.mean,
-                self.model.vision.normalisation.std,
+                self.model.normalisation.mean,
+                self.model.normalisation.std,
             )
         )
         scaled = uint8_NHWC.permute(0, 3, 1, 2).float() / 255

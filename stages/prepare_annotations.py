@@ -1,0 +1,17 @@
+"""Read the annotations of the data set in use into one table and a report."""
+
+from ubg.cli import run_stage
+
+
+def main() -> None:
+    """Write `data/prepared`."""
+    from pathlib import Path
+
+    from ubg.data.prepare import prepare
+    from ubg.params import load_params
+
+    prepare(load_params(), Path("data/prepared"))
+
+
+if __name__ == "__main__":
+    run_stage("Read the annotations into data/prepared: one table and a report.", main)
