@@ -1,0 +1,123 @@
+"""The stages of `dvc.yaml` and what passes between them, as a picture for the README.
+
+`python -m ubg.report.pipeline_graph docs/pipeline.png`, in the root of the project.
+"""
+
+import argparse
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ubg.report.style import COLOURS, FAINT, INK, figure
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+COLUMN, ROW = 2.05, 0.85
+BOX = (1.8, 0.52)
+
+
+def read_graph(root: str | Path) -> "DiGraph[str]":
+    """Stages as nodes, with their outputs under `outs`; an edge where one reads another's output.
+
+    Edges that a longer path implies are left out. `${name}` stands for a value of `params.yaml`.
+
+    Args:
+        root: the folder of `dvc.yaml` and `params.yaml`.
+    """
+    import networkx
+
+    params = yaml.safe_load((Path(root) / "params.yaml").read_text(encoding="utf-8"))
+    text = (Path(root) / "dvc.yaml").read_text(encoding="utf-8")
+    stages = yaml.safe_load(Template(text).safe_substitute(params))["stages"]
+    outs = {name: _paths(stage, "outs", "metrics", "plots") for name, stage in stages.items()}
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(stages)
+    for name, stage in stages.items():
+        for dependency in _paths(stage, "deps"):
+            graph.add_edges_from((maker, name) for maker in stages if dependency in outs[maker])
+    reduced = networkx.transitive_reduction(graph)
+    for name, paths in outs.items():
+        reduced.nodes[name]["outs"] = paths
+    return reduced
+
+
+def draw_graph(path: str | Path, graph: "DiGraph[str]") -> None:
+    """Draw the stages from left to right, each as far right as its readers allow."""
+    places = _places(graph)
+    columns = max(x for x, _ in places.values())
+    rows = [y for _, y in places.values()]
+    height = max(rows) - min(rows)
+    with figure(path, (columns + 1) * COLUMN, (height + 1) * ROW) as drawing:
+        axes = drawing.add_subplot()
+        axes.set_axis_off()
+        axes.set_xlim(-0.5 * COLUMN, (columns + 0.5) * COLUMN)
+        axes.set_ylim((max(rows) + 0.5) * ROW, (min(rows) - 0.5) * ROW)
+        for maker, reader in graph.edges:
+            _arrow(axes, places[maker], places[reader])
+        for name, place in places.items():
+            _box(axes, place, name, graph.nodes[name]["outs"][0])
+
+
+def _paths(stage: dict[str, Any], *kinds: str) -> list[str]:
+    """Paths of a stage, given as `path` or as `path: {options}`."""
+    entries = [entry for kind in kinds for entry in stage.get(kind, [])]
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def _places(graph: "DiGraph[str]") -> dict[str, tuple[int, float]]:
+    """Column from the left and row from the top; a stage is level with the mean of its readers."""
+    import networkx
+
+    layers = list(networkx.topological_generations(graph.reverse()))
+    places: dict[str, tuple[int, float]] = {}
+    for steps_to_end, layer in enumerate(layers):
+        wanted = {
+            name: sum(places[reader][1] for reader in graph[name]) / max(1, graph.out_degree(name))
+            for name in layer
+        }
+        top = sum(wanted.values()) / len(layer) - (len(layer) - 1) / 2
+        for place, name in enumerate(sorted(layer, key=lambda name: wanted[name])):
+            places[name] = (len(layers) - 1 - steps_to_end, top + place)
+    return places
+
+
+def _arrow(axes: Any, start: tuple[int, float], end: tuple[int, float]) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Curve
+
+    x0, y0 = start[0] * COLUMN + BOX[0] / 2, start[1] * ROW
+    x1, y1 = end[0] * COLUMN - BOX[0] / 2, end[1] * ROW
+    bend = (x1 - x0) / 2
+    points = [(x0, y0), (x0 + bend, y0), (x1 - bend, y1), (x1, y1)]
+    curve = Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4])
+    axes.add_patch(
+        FancyArrowPatch(path=curve, arrowstyle="-|>", mutation_scale=10, color=FAINT, linewidth=1.2)
+    )
+
+
+def _box(axes: Any, place: tuple[int, float], name: str, output: str) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    x, y = place[0] * COLUMN, place[1] * ROW
+    system = name.partition("_")[2]
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - BOX[0] / 2, y - BOX[1] / 2),
+            *BOX,
+            boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor="white",
+            edgecolor=COLOURS.get(system, INK),
+            linewidth=1.8,
+        )
+    )
+    axes.text(x, y - 0.09, name, ha="center", va="center", fontsize=9.5, weight="bold")
+    axes.text(x, y + 0.12, output, ha="center", va="center", fontsize=8, color="#555555")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path, help="the PNG to write")
+    draw_graph(parser.parse_args().output, read_graph("."))

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from ubg.report.pipeline_graph import draw_graph, read_graph
+from ubg.report.style import COLOURS
+
+DVC = """
+stages:
+  make_drawn: {cmd: x, outs: [data/raw/drawn]}
+  pack: {cmd: x, deps: [stages/pack.py, "data/raw/${dataset}"], outs: [data/images]}
+  train_phase1:
+    cmd: x
+    deps: [data/raw/drawn, data/images]
+    params: [{"configs/${scale}.yaml": [a]}]
+    outs: [models/phase1]
+    plots: [plots/phase1]
+  evaluate_phase1:
+    cmd: x
+    deps: [models/phase1]
+    metrics: [{metrics/phase1.json: {cache: false}}]
+  compare: {cmd: x, deps: [metrics/phase1.json], plots: [plots/compare]}
+"""
+
+
+@pytest.fixture
+def graph(tmp_path):
+    (tmp_path / "dvc.yaml").write_text(DVC)
+    (tmp_path / "params.yaml").write_text("dataset: drawn\nscale: tiny\n")
+    return read_graph(tmp_path)
+
+
+def test_edges_follow_the_files_and_leave_out_what_a_longer_path_implies(graph):
+    assert sorted(graph.edges) == [
+        ("evaluate_phase1", "compare"),
+        ("make_drawn", "pack"),
+        ("pack", "train_phase1"),
+        ("train_phase1", "evaluate_phase1"),
+    ]
+    assert graph.nodes["train_phase1"]["outs"] == ["models/phase1", "plots/phase1"]
+
+
+def test_picture_has_a_column_per_step_and_the_colours_of_the_systems(graph, tmp_path):
+    draw_graph(tmp_path / "graph.png", graph)
+    with Image.open(tmp_path / "graph.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    colour = [int(COLOURS["phase1"][place : place + 2], 16) for place in (1, 3, 5)]
+    columns = np.flatnonzero((pixels == colour).all(axis=2).any(axis=0)) / pixels.shape[1]
+    # Training and evaluation are the third and fourth of five columns.
+    assert 2 / 5 < columns.min() < columns.max() < 4 / 5
