@@ -8,8 +8,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 UNITS = 2.0**26
-SEGMENT = 128
-CACHE_LINE = 16
+SEGMENT = 128  # similarities that are counted at once, and searched where some are too near
+CACHE_LINE = 16  # float32 values
 UNKNOWN = np.iinfo(np.int64).min
 
 

@@ -1,4 +1,4 @@
-"""Exact ranks of the relevant items of every query, without a sort and in constant memory.
+"""Exact ranks of the relevant items of every query, without a sort or the whole matrix.
 
 The rank of a relevant item is 1 + the number of gallery items that beat it: those of greater
 similarity, and of equal similarity those of lower index. So it is enough to count, tile by tile
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ubg.retrieval.pairs import Array, Side, read_side, relevant_pairs, split, thread_count
 
-TILE_ROWS, TILE_COLUMNS = 496, 2048
+TILE_ROWS, TILE_COLUMNS = 512, 2048
 
 
 @dataclass(frozen=True)
