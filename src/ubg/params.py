@@ -233,6 +233,20 @@ def load_params(root: str | Path = ".") -> Params:
     )
 
 
+def load_synthpedes(root: str | Path = ".") -> SynthPedes:
+    """Read what is to be drawn from `configs/datasets/synthpedes.yaml`, whatever data set is in use.
+
+    Raises:
+        ValueError: as `load_params`.
+    """
+    root = Path(root)
+    path = _preset(root, "datasets", "synthpedes")
+    section = _read_section(Dataset, path, root).synthpedes
+    if section is None:
+        raise ValueError(f"{path.relative_to(root)}: synthpedes: missing; add it")
+    return section
+
+
 def _preset(root: Path, kind: str, name: str) -> Path:
     path = root / "configs" / kind / f"{name}.yaml"
     if not path.is_file():

@@ -1,0 +1,1 @@
+"""Pedestrians drawn by the program, in the file layout of CUHK-PEDES."""

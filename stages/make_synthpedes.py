@@ -1,0 +1,20 @@
+"""Draw the embedded data set: `data/raw/synthpedes`."""
+
+from ubg.cli import run_stage
+
+
+def main() -> None:
+    """Read how much to draw, draw it on every CPU this process may use."""
+    import os
+
+    from ubg.params import load_synthpedes
+
+    params = load_synthpedes()
+
+    from ubg.data.synthpedes.generate import generate
+
+    generate(params, "data/raw/synthpedes", processes=len(os.sched_getaffinity(0)))
+
+
+if __name__ == "__main__":
+    run_stage("Draw the pedestrians, their captions and a contact sheet.", main)
