@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ubg.data.annotations import read_annotations
+from ubg.data.formats.json_list import MAX_ELEMENT_CHARACTERS, read_json_list
 
 
 def read(root):
@@ -59,6 +60,7 @@ def test_image_listed_twice_keeps_one_id_and_all_captions(cuhk_root):
     edit(cuhk_root, lambda records: records.append(dict(records[0], captions=["again"])))
     table = read(cuhk_root)
     assert len(table[table["image_id"] == 0]) == 3
+    assert (table.attrs["records"], table["image_id"].nunique()) == (31, 30)
 
 
 def drop(name):
@@ -82,6 +84,7 @@ FAULTS = {
     "captions empty": (put(captions=[]), "record 3: has an empty list of captions"),
     "caption null": (put(captions=[None]), "record 3: caption 0 is not text but null"),
     "caption blank": (put(captions=["a", " \n"]), "record 3: caption 1 is empty"),
+    "caption invisible": (put(captions=["\u200b\ufeff\x07"]), "record 3: caption 0 is empty"),
     "caption huge": (put(captions=["a" * 20_001]), "record 3: caption 0 has 20,001 characters"),
     "path up": (put(file_path="../x.png"), "record 3: image path '../x.png' leaves"),
     "path hidden up": (put(file_path="cam_0/../../x"), "record 3: image path 'cam_0/../../x'"),
@@ -89,6 +92,8 @@ FAULTS = {
     "path windows": (put(file_path="..\\x.png"), "record 3: image path '..\\\\x.png' leaves"),
     "path zero byte": (put(file_path="a\0b"), "record 3: image path 'a\\x00b' leaves"),
     "path empty": (put(file_path=""), "record 3: image path '' should be '.'"),
+    "path too long": (put(file_path="a" * 300), "' is not in"),
+    "path unspeakable": (put(file_path="\ud800.png"), "image '\\ud800.png' is not in"),
     "path folder": (put(file_path="cam_0"), "record 3: image 'cam_0' is not in"),
     "path not normal": (put(file_path="./cam_0/x"), "record 3: image path './cam_0/x' should be"),
     "image missing": (put(file_path="cam_0/no.png"), "record 3: image 'cam_0/no.png' is not in"),
@@ -101,7 +106,7 @@ FAULTS = {
 def test_fault_names_file_and_record(cuhk_root, name):
     change, expected = FAULTS[name]
     edit(cuhk_root, change)
-    with pytest.raises(ValueError, match=".") as raised:
+    with pytest.raises(ValueError, match=r"reid_raw\.json") as raised:
         read(cuhk_root)
     message = str(raised.value)
     assert expected in message
@@ -112,12 +117,20 @@ def test_fault_names_file_and_record(cuhk_root, name):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "line 1, column 1"),
-        (b'[{"split": "tra', "truncated or not JSON"),
-        (b"{}", "is not a list of records but an object"),
+        (b"", "should begin with '[', a list of records, not ''"),
+        (b'[{"split": "tra', "record 0: Unterminated string"),
+        (b"[{}", "record 0: should be followed by ',' or ']', not ''"),
+        (b"[{},", "record 1: Expecting value; the file is truncated"),
+        (b"[{} {}]", "record 0: should be followed by ',' or ']', not '{'"),
+        (b"[{}] []", "record 1: text follows after the list"),
+        (b"{}", "should begin with '[', a list of records, not '{'"),
         (b"[]", "has no records"),
         (b"\xff\xfe", "is not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'[{"id": ' + b"1" * 5000 + b"}]", "record 0: has a number of 5,000 digits"),
+        (b'[{"id": 1, "id": 2}]', "record 0: has the field 'id' twice"),
+        (b'["' + b"a" * 3_000_000 + b'"]', "within the 1,048,576 characters that a record may"),
+        (b'["' + b"a" * 1_100_000 + b'"]', "within the 1,048,576 characters that a record may"),
     ],
 )
 def test_file_that_is_no_list_of_records(cuhk_root, content, expected):
@@ -126,6 +139,43 @@ def test_file_that_is_no_list_of_records(cuhk_root, content, expected):
         read(cuhk_root)
     assert expected in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_file_longer_than_what_is_decoded_at_once_gives_every_record(cuhk_root):
+    """The file is read in windows; records and their separators lie across the borders."""
+    original = read(cuhk_root)
+    path = cuhk_root / "reid_raw.json"
+    records = json.loads(path.read_text())
+    for number, record in enumerate(records):
+        record["processed_tokens"] = ["x" * (150_000 + number)]
+    path.write_text("\ufeff" + json.dumps(records, indent=1), encoding="utf-8")
+    assert path.stat().st_size > 4 * MAX_ELEMENT_CHARACTERS
+    assert read(cuhk_root).equals(original)
+    path.write_text(" " * (MAX_ELEMENT_CHARACTERS + 1) + json.dumps(records))
+    assert read(cuhk_root).equals(original)
+
+
+@pytest.mark.parametrize("border", range(-3, 4))
+def test_list_is_read_the_same_wherever_a_window_ends(tmp_path, border):
+    start = '[{"a": "'
+    filler = "x" * (MAX_ELEMENT_CHARACTERS - len(start) - 4 + border)
+    content = start + filler + '"} , {"b": [1, 2]},\n{}]\n'
+    (tmp_path / "list.json").write_text(content)
+    assert list(read_json_list(tmp_path / "list.json")) == [{"a": filler}, {"b": [1, 2]}, {}]
+
+
+def test_annotations_that_are_no_file(cuhk_root):
+    (cuhk_root / "reid_raw.json").unlink()
+    os.mkfifo(cuhk_root / "reid_raw.json")
+    with pytest.raises(ValueError, match=r"reid_raw\.json: is not a file"):
+        read(cuhk_root)
+
+
+def test_image_that_is_no_file(cuhk_root):
+    os.mkfifo(cuhk_root / "imgs" / "pipe.png")
+    edit(cuhk_root, put(file_path="pipe.png"))
+    with pytest.raises(ValueError, match=r"record 3: image 'pipe\.png' is not in"):
+        read(cuhk_root)
 
 
 def test_missing_file_and_missing_folder(cuhk_root):
@@ -152,7 +202,7 @@ def test_link_out_of_the_folder_is_refused_and_one_within_is_read(cuhk_root, tmp
 
 
 def test_folder_of_images_may_itself_be_a_link(cuhk_root, tmp_path):
-    os.rename(cuhk_root / "imgs", tmp_path / "elsewhere")
+    (cuhk_root / "imgs").rename(tmp_path / "elsewhere")
     (cuhk_root / "imgs").symlink_to(tmp_path / "elsewhere")
     assert len(read(cuhk_root)) == 60
 

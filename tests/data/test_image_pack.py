@@ -125,6 +125,33 @@ def test_all_broken_images_are_told_and_nothing_is_left_behind(table, cuhk_root,
     assert {path.name for path in tmp_path.iterdir()} == {"cuhk"}
 
 
+def test_many_broken_images_are_all_listed(table, cuhk_root, tmp_path):
+    for path in table["image_path"].unique():
+        (cuhk_root / "imgs" / path).write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"broken images.*\(30\)") as raised:
+        pack(table, cuhk_root, tmp_path / "images")
+    for path in table["image_path"].unique():
+        assert f"{cuhk_root / 'imgs' / path}: is no image of a known format" in str(raised.value)
+
+
+def test_what_a_killed_run_left_does_not_change_the_result(table, cuhk_root, tmp_path):
+    pack(table, cuhk_root, tmp_path / "clean")
+    aside = tmp_path / ".images.partial"
+    aside.mkdir()
+    (aside / "images.u8").write_bytes(b"half")
+    (aside / "other").write_bytes(b"x")
+    pack(table, cuhk_root, tmp_path / "images")
+    assert not aside.exists()
+    clean = {path.name: path.read_bytes() for path in (tmp_path / "clean").iterdir()}
+    assert {p.name: p.read_bytes() for p in (tmp_path / "images").iterdir()} == clean
+
+
+def test_image_too_large_for_us_but_not_for_pil_is_refused_unread(tmp_path):
+    (tmp_path / "x.png").write_bytes(png_header(10_000, 6_500))
+    with pytest.raises(ValueError, match=r"x\.png: has 10000x6500 pixels, more than 64,000,000"):
+        decode_image(tmp_path / "x.png", 4, 4)
+
+
 def test_some_may_be_left_out_and_are_reported(table, cuhk_root, tmp_path, capsys):
     break_three(table, cuhk_root)
     size = SIZE.model_copy(update={"max_broken": 3})
@@ -161,6 +188,15 @@ def test_modes_of_real_files_become_rgb(tmp_path):
         pixels = decode_image(save(image, tmp_path / f"{number}.png"), 4, 4)
         assert pixels.shape == (4, 4, 3)
         assert tuple(pixels[0, 0]) == expected[number]
+
+
+def test_what_is_transparent_becomes_white(tmp_path):
+    image = PillowImage.new("RGBA", (4, 4), (200, 0, 0, 0))
+    palette = PillowImage.new("P", (4, 4), 0)
+    palette.putpalette([200, 0, 0])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    for path in (save(image, tmp_path / "clear.png"), tmp_path / "palette.png"):
+        assert decode_image(path, 4, 4).min() == 255
 
 
 def test_image_turned_by_exif_stands_upright(tmp_path):

@@ -1,6 +1,6 @@
 """Annotations of any format as one tidy table.
 
-A format is one file in `formats/` that turns its JSON into `Record`s; here they are checked
+A format is one file in `formats/` that turns its files into `Record`s; here they are checked
 against the images and against each other. A column that only some data sets have (modality,
 identity caption, clothing caption) is a field of `Record` and a column that is left out elsewhere.
 """
@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from ubg.data.faults import Faults
 from ubg.data.formats import cuhk_pedes
-from ubg.data.formats.records import Record
+from ubg.data.formats.records import SPLITS, Record
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SPLITS = ("train", "val", "test")
 
 
 def read_annotations(
@@ -34,7 +32,8 @@ def read_annotations(
         Columns `split` ("train", "val", "test"); `pid`, from 0 and contiguous over train, then val,
         then test, so that training identities are 0 to N - 1; `raw_id`, the identity's number in
         the file; `image_id`, from 0 by first appearance; `image_path`, relative to the folder of
-        images; `caption_id`, the number of the row; `caption`, exactly as written.
+        images; `caption_id`, the number of the row; `caption`, exactly as written. An image that is
+        listed twice keeps one `image_id`; `attrs["records"]` is the number of records.
 
     Raises:
         ValueError: the file or a record is faulty, an image is missing or outside its folder, an
@@ -67,21 +66,27 @@ def _check_images(records: list[Record], folder: Path, faults: Faults) -> None:
             faults.add(f"{record.where}: image path {path[:200]!r} should be {str(pure)!r}")
         elif path in present:
             continue
-        elif not os.path.realpath(folder / path).startswith(root):
-            faults.add(f"{record.where}: image {path!r} is a link that leaves {folder}")
-        elif not (folder / path).is_file():
+        elif not os.path.isfile(folder / path):  # noqa: PTH113 -- a name too long is no error here
             faults.add(f"{record.where}: image {path[:200]!r} is not in {folder}")
+        elif not os.path.realpath(folder / path).startswith(root):
+            faults.add(f"{record.where}: image {path[:200]!r} is a link that leaves {folder}")
 
 
 def _files_below(folder: Path) -> set[str]:
     """Relative paths of all plain files; one scan instead of a call per image."""
     found: set[str] = set()
-    for parent, _, names in os.walk(folder):
-        prefix = Path(parent).relative_to(folder).as_posix()
-        prefix = "" if prefix == "." else prefix + "/"
-        with os.scandir(parent) as entries:
-            links = {entry.name for entry in entries if entry.is_symlink()}
-        found.update(prefix + name for name in names if name not in links)
+    prefixes = [""]
+    while prefixes:
+        prefix = prefixes.pop()
+        try:
+            with os.scandir(folder / prefix) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        prefixes.append(f"{prefix}{entry.name}/")
+                    elif entry.is_file(follow_symlinks=False):
+                        found.add(prefix + entry.name)
+        except OSError as error:
+            raise ValueError(f"{folder / prefix}: cannot be listed: {error.strerror}") from None
     return found
 
 
@@ -125,4 +130,5 @@ def _table(records: list[Record]) -> "pd.DataFrame":
     columns = ["split", "pid", "raw_id", "image_id", "image_path", "caption"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(5, "caption_id", range(len(table)))
+    table.attrs["records"] = len(records)
     return table

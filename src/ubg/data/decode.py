@@ -1,6 +1,5 @@
 """One image file, which may be anything, to pixels of the wanted size."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,13 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 256 * 2**20
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 
 
 def decode_image(source: str | Path | Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     """RGB pixels, uint8 [height, width, 3], turned upright by EXIF and resized bicubically.
+
+    What is transparent becomes white.
 
     Raises:
         ValueError: the file cannot be read, is no image or a truncated one, or is larger than
@@ -27,17 +28,15 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
             raise ValueError("has no bytes")
         if size > MAX_BYTES:
             raise ValueError(f"has {size:,} bytes, more than {MAX_BYTES:,}")
-        with warnings.catch_warnings():
-            # Its own limits come after ours.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(
-                        f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}"
-                    )
-                return _pixels(image, height, width)
+        with Image.open(source, formats=FORMATS) as image:
+            # The header alone has been read so far.
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}"
+                )
+            return _pixels(image, height, width)
     except Image.UnidentifiedImageError:
-        reason = "is no image of a known format"
+        reason = f"is no image of a known format ({', '.join(FORMATS)})"
     except Image.DecompressionBombError as error:
         reason = f"is too large: {error}"
     except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
@@ -49,7 +48,11 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
 def _pixels(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright.convert("RGBA"))
+    upright = upright.convert("RGB")
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(upright)

@@ -1,28 +1,32 @@
-"""Many faults of one input, told together and briefly."""
-
-MAX_SHOWN = 20
+"""Many faults of one input, told together."""
 
 
 class Faults:
-    """Collects faults, one line each, and raises them in one ValueError."""
+    """Collects faults, one line each, and raises them in one ValueError.
 
-    def __init__(self, summary: str) -> None:
+    Args:
+        summary: the heading when there are several.
+        shown: how many to keep; the others are only counted. None keeps all.
+    """
+
+    def __init__(self, summary: str, shown: int | None = 20) -> None:
         self.summary = summary
+        self.shown = shown
+        self.count = 0
         self.lines: list[str] = []
 
     def add(self, line: str) -> None:
         """Note a fault: where, what is wrong, what to do."""
-        self.lines.append(line)
+        self.count += 1
+        if self.shown is None or self.count <= self.shown:
+            self.lines.append(line)
 
     def raise_if_any(self) -> None:
-        """Raise ValueError with the first `MAX_SHOWN` faults, if there is one.
-
-        A single fault is the whole message, on one line.
-        """
-        if not self.lines:
+        """Raise ValueError if there is a fault; a single one is the whole message, on one line."""
+        if self.count == 0:
             return
-        if len(self.lines) == 1:
+        if self.count == 1:
             raise ValueError(self.lines[0])
-        more = len(self.lines) - MAX_SHOWN
-        shown = self.lines[:MAX_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
-        raise ValueError("\n  ".join([f"{self.summary} ({len(self.lines)}):", *shown]))
+        more = self.count - len(self.lines)
+        lines = self.lines + ([f"... and {more:,} more"] if more else [])
+        raise ValueError("\n  ".join([f"{self.summary} ({self.count:,}):", *lines]))

@@ -40,7 +40,7 @@ class ImagePack:
             self.width: int = index["width"]
             self.fingerprint: str = index["fingerprint"]
             size = (self._folder / "images.u8").stat().st_size
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self._folder}: is no image pack ({error}); {advice}") from None
         self._image_bytes = self.height * self.width * 3
         if size != len(self.image_ids) * self._image_bytes:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,10 @@ def pack_images(
         (folder / "images.u8").open("wb") as pixels,
         ThreadPoolExecutor(threads or os.cpu_count()) as pool,
         tqdm(total=len(ids), desc=f"packing into {output}", unit="image") as bar,
+        warnings.catch_warnings(),
     ):
+        # PIL warns of damage that it reads past, and of sizes that are refused here.
+        warnings.simplefilter("ignore")
         for start in range(0, len(ids), AT_ONCE):
             for number, result in enumerate(
                 pool.map(decode, paths[start : start + AT_ONCE]), start
@@ -71,7 +75,8 @@ def pack_images(
                 bar.update()
         if len(dropped) > size.max_broken:
             faults = Faults(
-                f"{images}: broken images; replace them, or allow some with image.max_broken"
+                f"{images}: broken images; replace them, or allow some with image.max_broken",
+                shown=None,
             )
             for image in dropped:
                 faults.add(image["reason"])

@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ubg.data.annotations import SPLITS, read_annotations
+from ubg.data.annotations import read_annotations
+from ubg.data.formats.records import SPLITS
 from ubg.files import replace_folder, write_json
 from ubg.params import Params
 
@@ -61,7 +62,11 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
 
 
 def describe(table: "pd.DataFrame") -> dict[str, Any]:
-    """Counts of each split, and how many captions, images and identities are odd in which way."""
+    """Counts of each split, and how many captions, images and identities are odd in which way.
+
+    Args:
+        table: as `read_annotations` returns it.
+    """
     captions = table["caption"]
     images = table.drop_duplicates("image_id")
     identities_of_caption = table.groupby(captions)["pid"].nunique()
@@ -84,6 +89,7 @@ def describe(table: "pd.DataFrame") -> dict[str, Any]:
             "max": int(words.max()),
         },
         "oddities": {
+            "records of an image that was listed before": table.attrs["records"] - len(images),
             "identities with one image": int((images.groupby("pid").size() == 1).sum()),
             "captions written more than once": int((captions.value_counts() > 1).sum()),
             "captions shared by several identities": int((identities_of_caption > 1).sum()),

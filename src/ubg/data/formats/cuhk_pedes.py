@@ -7,26 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from ubg.data.faults import Faults
-from ubg.data.formats.records import Record, read_json
+from ubg.data.formats.json_list import read_json_list
+from ubg.data.formats.records import SPLITS, Record
 
-SPLITS = ("train", "val", "test")
 MAX_CAPTION_CHARACTERS = 20_000
 
 
 def read_records(path: Path) -> list[Record]:
-    """Every record of the file, in its order.
+    """Every record of the file, in its order; they are counted from 0.
 
     Raises:
         ValueError: the file is not such a list, or records are faulty; file and record are named.
     """
-    content = read_json(path)
-    if not isinstance(content, list):
-        raise ValueError(f"{path}: is not a list of records but {_kind(content)}")
-    if not content:
-        raise ValueError(f"{path}: has no records")
     faults = Faults(f"{path}: faulty records")
     records = []
-    for number, fields in enumerate(content):
+    for number, fields in enumerate(read_json_list(path)):
         where = f"{path}, record {number}"
         fault = _fault(fields)
         if fault is not None:
@@ -36,6 +31,8 @@ def read_records(path: Path) -> list[Record]:
             Record(where, fields["split"], fields["id"], fields["file_path"], fields["captions"])
         )
     faults.raise_if_any()
+    if not records:
+        raise ValueError(f"{path}: has no records")
     return records
 
 
@@ -58,7 +55,7 @@ def _fault(fields: Any) -> str | None:
     for position, caption in enumerate(fields["captions"]):
         if not isinstance(caption, str):
             return f"caption {position} is not text but {_kind(caption)}"
-        if not caption.strip():
+        if not any(character.isprintable() and character != " " for character in caption):
             return f"caption {position} is empty; give one or remove it"
         if len(caption) > MAX_CAPTION_CHARACTERS:
             return (
