@@ -27,8 +27,8 @@ def write_cuhk_miniature(root: Path, images_per_identity: int = 2) -> Path:
                 (root / "imgs" / path).parent.mkdir(parents=True, exist_ok=True)
                 pixels = rng.integers(0, 60, (48, 20, 3)) + np.array(COLOURS[colour]) // 2
                 Image.fromarray(pixels.astype(np.uint8)).save(root / "imgs" / path)
-                captions = [
                 view = f"camera {number}, number {identity}"
+                captions = [
                     f"A person in a {colour} {garment} walks past {view}.",
                     f"The {garment} of this pedestrian is {colour}; view {number}.",
                 ]
