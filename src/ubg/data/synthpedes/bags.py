@@ -1,8 +1,9 @@
 """Bags and things in the hand."""
 
 from ubg.data.synthpedes.body import Skeleton
-from ubg.data.synthpedes.canvas import Canvas, Part, Ring, Surface, View
+from ubg.data.synthpedes.canvas import Canvas, Part
 from ubg.data.synthpedes.identities import Identity
+from ubg.data.synthpedes.surface import Ring, Surface, View
 
 
 def draw_backpack(canvas: Canvas, view: View, light: float) -> None:

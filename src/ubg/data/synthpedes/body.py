@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass
 from math import cos, pi, sin
 
-from ubg.data.synthpedes.canvas import Ring
 from ubg.data.synthpedes.identities import Identity, random_stream
+from ubg.data.synthpedes.surface import Ring
 
 Joint = tuple[float, float, float]
 THIGH, SHANK, UPPER_ARM, FOREARM = 0.245, 0.235, 0.165, 0.145
@@ -21,7 +21,6 @@ class Build:
     torso: tuple[Ring, ...]
     limb: float
     hip: float
-    height: float
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,6 @@ def make_build(identity: Identity) -> Build:
         torso=torso,
         limb=0.35 + 0.65 * wide,
         hip=0.048 * wide,
-        height=rng.uniform(0.94, 1.03) * (0.96 if woman else 1.0),
     )
 
 

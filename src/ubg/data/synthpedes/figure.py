@@ -5,10 +5,11 @@ import random
 import numpy as np
 from PIL import Image
 
-from ubg.data.synthpedes import bags, garments, head
+from ubg.data.synthpedes import bags, garments, head, limbs
 from ubg.data.synthpedes.body import Build, Pose, Skeleton, make_build, make_skeleton
-from ubg.data.synthpedes.canvas import SUPERSAMPLING, Canvas, Part, Surface, View
+from ubg.data.synthpedes.canvas import SUPERSAMPLING, Canvas, Part
 from ubg.data.synthpedes.identities import COLOURS, HAIR_COLOURS, SKINS, Identity, random_stream
+from ubg.data.synthpedes.surface import Surface, View
 
 Colour = tuple[int, int, int]
 BEHIND = -0.02  # depth below which an arm passes behind the trunk
@@ -29,9 +30,7 @@ def draw_person(
     """
     build = make_build(identity)
     skeleton = make_skeleton(build, pose)
-    view = View.__new__(View)
-    view.__dict__.update(placed.__dict__)
-    view.ground += view.scale * skeleton.drop
+    view = placed.lowered(skeleton.drop)
     facing = view.cos
     if identity.bag == "backpack" and facing > -0.1:
         bags.draw_backpack(canvas, view, light)
@@ -44,9 +43,9 @@ def draw_person(
     if identity.bag == "shoulder bag" and view.depth(0.135, 0) < 0:
         bags.draw_shoulder_bag(canvas, view, light)
     for side in sorted((0, 1), key=lambda i: _leg_depth(view, skeleton, i)):
-        garments.draw_leg(canvas, view, build, skeleton, side, identity, light, rng)
+        limbs.draw_leg(canvas, view, build, skeleton, side, identity, light, rng)
         _shadow_between_legs(canvas, view, skeleton, side)
-    garments.draw_hips(canvas, view, build, identity, light, abs(pose.hips[0]))
+    limbs.draw_hips(canvas, view, build, identity, light, abs(pose.hips[0]))
     _draw_neck(canvas, view, light)
     trunk = garments.draw_trunk(canvas, view, build, identity, light, rng)
     if identity.bag == "shoulder bag":
@@ -70,7 +69,7 @@ def _draw_arm(
     light: float,
 ) -> None:  # fmt: skip
     """An arm, with what it carries drawn over the hand."""
-    garments.draw_arm(canvas, view, build, skeleton, side, identity, light)
+    limbs.draw_arm(canvas, view, build, skeleton, side, identity, light)
     if side == 0:
         bags.draw_held_by_left(canvas, view, skeleton, identity, light)
     else:
@@ -105,7 +104,7 @@ def palette(identity: Identity) -> np.ndarray:
     """The colour of each part.
 
     Returns:
-        uint8 [parts, 3]. The same person has the same colours in every picture; two persons with the
+        uint8 [parts, 3]. A person has the same colours in every picture; two persons with the
         same named colour do not.
     """
     rng = random_stream(identity.look, "palette")
@@ -136,7 +135,6 @@ def palette(identity: Identity) -> np.ndarray:
         (inner, (Part.INNER, Part.INNER_SLEEVE)),
         (lower, (Part.LOWER,)),
         (np.where(lower.mean() > 150, 40, 225) * np.ones(3), (Part.LOWER2,)),
-        (np.array((48, 36, 30)), (Part.BELT,)),
         (shoes, (Part.SHOES,)),
         (np.array((226, 226, 222) if identity.shoes == "sneakers" else (44, 36, 32)), (Part.SOLE,)),
         (bag, (Part.BACKPACK, Part.BACKPACK_STRAP, Part.BAG, Part.SUITCASE)),
@@ -145,7 +143,7 @@ def palette(identity: Identity) -> np.ndarray:
         (_jittered(rng, (40, 44, 70)), (Part.UMBRELLA,)),
         (np.array((120, 84, 48)), (Part.UMBRELLA_HANDLE,)),
         (_jittered(rng, (120, 190, 214)), (Part.BOTTLE,)),
-        (np.array((240, 240, 244)), (Part.BOTTLE_CAP, Part.FOLDER_TRIM)),
+        (np.array((240, 240, 244)), (Part.BOTTLE_CAP,)),
         (np.array((236, 232, 222)), (Part.CUP,)),
         (np.array((70, 44, 32)), (Part.CUP_LID,)),
         (_jittered(rng, (226, 214, 176)), (Part.FOLDER,)),
@@ -168,7 +166,7 @@ def apply_pattern(canvas: Canvas, identity: Identity) -> None:
         "horizontal stripes": row < half,
         "vertical stripes": column < third,
         "checks": (row < third) | (column < third),
-        "dots": (row - half) ** 2 + (column - half) ** 2 < third * third * 1.3,
+        "dots": (row - half) ** 2 + (column - half) ** 2 < third * third * 0.8,
     }[identity.upper_pattern]
     garment = np.isin(parts, [p + canvas.offset for p in (Part.UPPER, Part.SLEEVE, Part.TAIL)])
     parts += (garment & chosen).astype(np.uint8)

@@ -1,6 +1,7 @@
 """Write the data set: pictures, other modalities, captions and a contact sheet."""
 
 import json
+import random
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from ubg.data.synthpedes.grammar import (
 )
 from ubg.data.synthpedes.identities import SPLITS, Member, make_members, random_stream
 from ubg.data.synthpedes.modalities import MODALITIES, picture
-from ubg.data.synthpedes.scene import draw_scene, photograph, render
+from ubg.data.synthpedes.scene import Scene, draw_scene, photograph, render
 from ubg.data.synthpedes.visible import find_facts
 from ubg.files import replace_folder
 from ubg.params import SynthPedes
@@ -77,8 +78,7 @@ def draw_member(member: Member, folder: Path, seed: int, images: int) -> list[Re
     identity, name = member.identity, f"{member.pid:04d}"
     records = []
     for number in range(1, images + 1):
-        rng = random_stream(seed, member.split, member.number, "vis", number)
-        scene = draw_scene(rng, identity)
+        scene, rng = rgb_scene(member, seed, number)
         rendering = render(identity, scene, rng)
         path = f"vis/{name}/{name}_{number}.jpg"
         _save(photograph(rendering, scene, rng), folder / "imgs" / path)
@@ -96,14 +96,26 @@ def draw_member(member: Member, folder: Path, seed: int, images: int) -> list[Re
             }
         )
     for modality in MODALITIES:
-        rng = random_stream(seed, member.split, member.number, modality)
-        yaw = rng.choice((0.0, pi, pi / 2, -pi / 2)) + rng.uniform(-0.5, 0.5)
-        scene = draw_scene(rng, identity, yaw)
-        if modality != "nir":  # an artist draws the whole person
-            scene = replace(scene, occluder=None, ground=HEIGHT - 6, height=HEIGHT * 0.92)
+        scene, rng = modality_scene(member, seed, modality)
         image = picture(modality, render(identity, scene, rng), scene, identity.look, rng)
         _save(image, folder / "imgs" / modality / name / f"{name}_1.jpg")
     return records
+
+
+def rgb_scene(member: Member, seed: int, number: int) -> tuple[Scene, random.Random]:
+    """The scene of an RGB picture, and the generator of everything that follows."""
+    rng = random_stream(seed, member.split, member.number, "vis", number)
+    return draw_scene(rng, member.identity), rng
+
+
+def modality_scene(member: Member, seed: int, modality: str) -> tuple[Scene, random.Random]:
+    """A scene of its own, so that a sketch is no filter of an RGB picture."""
+    rng = random_stream(seed, member.split, member.number, modality)
+    yaw = rng.choice((0.0, pi, pi / 2, -pi / 2)) + rng.uniform(-0.5, 0.5)
+    scene = draw_scene(rng, member.identity, yaw)
+    if modality != "nir":  # an artist draws the whole person
+        scene = replace(scene, occluder=None, ground=HEIGHT - 6, height=HEIGHT * 0.92)
+    return scene, rng
 
 
 def _save(image: Image.Image, path: Path) -> None:

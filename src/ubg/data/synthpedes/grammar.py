@@ -182,7 +182,8 @@ def _finish(
     if len(clauses) == 1 and rng.random() < 0.4:
         return _sentence(f"{first}, and {pronoun.lower()} {clauses[0]}")
     if len(clauses) == 2 and rng.random() < 0.5:
-        return f"{_sentence(first)} {_sentence(f'{pronoun} {clauses[0]}')} {_sentence(f'{pronoun} {clauses[1]}')}"
+        sentences = [first, *(f"{pronoun} {clause}" for clause in clauses)]
+        return " ".join(map(_sentence, sentences))
     return f"{_sentence(first)} {_sentence(f'{pronoun} ' + ' and '.join(clauses))}"
 
 

@@ -1,7 +1,8 @@
 """Head, face, hair and what is worn on it."""
 
-from ubg.data.synthpedes.canvas import Canvas, Part, Ring, Surface, View
+from ubg.data.synthpedes.canvas import Canvas, Part
 from ubg.data.synthpedes.identities import Identity
+from ubg.data.synthpedes.surface import Ring, Surface, View
 
 TOP, CHIN = 1.0, 0.868
 SKULL: tuple[Ring, ...] = (

@@ -1,7 +1,9 @@
 """Who is drawn: attributes of a pedestrian, and groups of near twins that differ in one of them."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 SPLITS = ("train", "val", "test")
 
@@ -154,9 +156,9 @@ def _group(rng: random.Random, size: int, known: set[tuple[object, ...]]) -> lis
     return [first, *twins]
 
 
-def _draw_new(known: set[tuple[object, ...]], draw) -> Identity:  # type: ignore[no-untyped-def]
+def _draw_new(known: set[tuple[object, ...]], draw: Callable[[], Identity]) -> Identity:
     while True:
-        identity: Identity = draw()
+        identity = draw()
         key = tuple(sorted(effective(identity).items()))
         if key not in known:
             known.add(key)
@@ -213,11 +215,11 @@ def make_twin(identity: Identity, rng: random.Random) -> Identity:
         "upper_colour": upper_colours(identity.upper),
         "shoes_colour": shoe_colours(identity.shoes),
         "hat": ("none", "cap", "beanie", "brimmed hat"),
-        "hair": tuple(dict.fromkeys(MEN_HAIR if identity.sex == "man" else WOMEN_HAIR)),
     }
+    if identity.hat == "none":
+        choices["hair"] = MEN_HAIR if identity.sex == "man" else WOMEN_HAIR
     if identity.upper != "dress":
         choices["lower_colour"] = lower_colours(identity.lower)
-        # Twice as often: the colour of the trousers is what a witness names next.
         choices["lower"] = MEN_LOWER if identity.sex == "man" else WOMEN_LOWER
     if identity.bag != "none":
         choices["bag_colour"] = ANY_COLOUR
@@ -227,7 +229,8 @@ def make_twin(identity: Identity, rng: random.Random) -> Identity:
         choices["inner_colour"] = ANY_COLOUR
     while True:
         name = rng.choice(tuple(choices))
-        twin = replace(identity, **{name: rng.choice(choices[name])})
+        change: dict[str, Any] = {name: rng.choice(choices[name])}
+        twin = replace(identity, **change)
         if _consistent(twin) and differences(identity, twin) == [name]:
             return twin
 

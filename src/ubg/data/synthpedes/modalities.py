@@ -1,4 +1,4 @@
-"""The same pedestrians in infrared, colour pencil and sketch. Drawn anew, never from the photograph."""
+"""The same pedestrians in infrared, colour pencil and sketch: drawn anew, not from photographs."""
 
 import random
 
@@ -25,7 +25,7 @@ def picture(
 
 
 def _infrared(rendering: Rendering, scene: Scene, look: int, rng: random.Random) -> np.ndarray:
-    """Active illumination: bright skin, cloth by its material and not by its colour, dark corners."""
+    """Active illumination: bright skin, cloth by material instead of colour, dark corners."""
     material = np.random.default_rng(look).uniform(70, 210, 256)
     material[[Part.FACE, Part.NECK, Part.ARM, Part.HAND, Part.LEG, Part.EARS]] = 205
     material[[Part.HAIR, Part.HANGING_HAIR, Part.TIED_HAIR, Part.BEARD, Part.BROWS]] = 120
@@ -58,7 +58,7 @@ def _lines(rendering: Rendering, width: int) -> np.ndarray:
 
 
 def _paper(rng: random.Random) -> np.ndarray:
-    return np.float32((250, 247, 240)) + grain(rng, 2.5, 1)
+    return np.array((250, 247, 240), np.float32) + grain(rng, 2.5, 1)
 
 
 def _hatching(rng: random.Random, spacing: float) -> np.ndarray:

@@ -5,11 +5,17 @@ import random
 import numpy as np
 
 from ubg.data.synthpedes.body import draw_pose
-from ubg.data.synthpedes.canvas import HEIGHT, OCCLUDER, STRANGER, WIDTH, Canvas, View
+from ubg.data.synthpedes.canvas import HEIGHT, OCCLUDER, STRANGER, WIDTH, Canvas
 from ubg.data.synthpedes.figure import draw_person, palette
 from ubg.data.synthpedes.identities import draw_identity
+from ubg.data.synthpedes.surface import View
 
 KINDS = ("pole", "car", "bench", "plant", "railing", "stranger")
+CARS = (
+    ((168, 172, 178), (52, 62, 72), (28, 28, 30)),
+    ((96, 34, 36), (44, 52, 60), (24, 24, 26)),
+    ((44, 62, 96), (60, 70, 82), (26, 26, 28)),
+)
 
 
 def draw_occluder(
@@ -30,10 +36,7 @@ def draw_occluder(
     shade = rng.uniform(0.7, 1.2)
     main, detail, third = {
         "pole": ((112, 116, 118), (70, 72, 76), (210, 180, 60)),
-        "car": rng.choice(
-            (((168, 172, 178), (52, 62, 72), (28, 28, 30)), ((96, 34, 36), (44, 52, 60), (24, 24, 26)),
-             ((44, 62, 96), (60, 70, 82), (26, 26, 28)))
-        ),
+        "car": rng.choice(CARS),
         "bench": ((136, 96, 60), (62, 60, 60), (110, 76, 46)),
         "plant": ((62, 104, 54), (86, 132, 70), (150, 92, 66)),
         "railing": ((88, 92, 96), (128, 132, 136), (60, 62, 66)),

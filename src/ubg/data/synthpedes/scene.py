@@ -1,4 +1,4 @@
-"""One picture: a pedestrian under a pose, view, light, occluder and camera, and what shows of it."""
+"""One picture: a pedestrian in a pose, view and light, behind an occluder; and what shows of it."""
 
 import random
 from collections.abc import Iterable
@@ -10,18 +10,11 @@ from PIL import Image, ImageFilter
 
 from ubg.data.synthpedes.background import draw_background
 from ubg.data.synthpedes.body import Pose, draw_pose
-from ubg.data.synthpedes.canvas import (
-    HEIGHT,
-    MARGIN,
-    NEUTRAL,
-    SUPERSAMPLING,
-    WIDTH,
-    Canvas,
-    View,
-)
+from ubg.data.synthpedes.canvas import HEIGHT, MARGIN, NEUTRAL, SUPERSAMPLING, WIDTH, Canvas
 from ubg.data.synthpedes.figure import apply_pattern, draw_person, palette
 from ubg.data.synthpedes.identities import Identity
 from ubg.data.synthpedes.occluders import KINDS, draw_occluder
+from ubg.data.synthpedes.surface import View
 
 
 @dataclass(frozen=True)
@@ -123,7 +116,8 @@ def render(identity: Identity, scene: Scene, rng: random.Random) -> Rendering:
         draw_occluder(canvas, rng, scene.occluder, scene.ground, table)
     s = SUPERSAMPLING
     box = (MARGIN, MARGIN, MARGIN + WIDTH, MARGIN + HEIGHT)
-    parts = canvas.parts.crop(tuple(s * edge for edge in box))
+    left, top, right, bottom = (s * edge for edge in box)
+    parts = canvas.parts.crop((left, top, right, bottom))
     shown = parts.histogram()
     parts.putpalette(table.tobytes())
     tones = canvas.tones.crop(box).filter(ImageFilter.GaussianBlur(0.9))

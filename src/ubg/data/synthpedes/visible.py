@@ -45,7 +45,6 @@ class Facts:
     lower: str | None
     lower_colour: str | None
     stripe: bool
-    belt: bool
     bare_legs: bool
     shoes: str | None
     shoes_colour: str | None
@@ -104,7 +103,6 @@ def find_facts(identity: Identity, scene: Scene, seen: Visibility) -> Facts:
         lower=_lower(identity, seen) if lower else None,
         lower_colour=identity.lower_colour if lower else None,
         stripe=lower and seen.sees((Part.LOWER2,), 14),
-        belt=lower and seen.sharp and seen.sees((Part.BELT,), 10, 0.7),
         bare_legs=seen.sees((Part.LEG,), 70, 0.6) and identity.shoes != "boots",
         shoes=_shoes(identity, seen) if shoes else None,
         shoes_colour=identity.shoes_colour if shoes else None,

@@ -89,7 +89,8 @@ def person(facts: Facts, rng: random.Random, plain: bool = False) -> str:
 
 def upper(facts: Facts, rng: random.Random, detail: float = 0.85) -> str:
     """The upper garment; `detail` is the chance of each of its details."""
-    assert facts.upper is not None and facts.upper_colour is not None
+    assert facts.upper is not None
+    assert facts.upper_colour is not None
     thing = noun(facts.upper, rng)
     if facts.sleeves and rng.random() < 0.4 * detail:
         thing = f"{facts.sleeves}{rng.choice(('-sleeved', ' sleeved', ' sleeve'))} {thing}"
@@ -149,12 +150,11 @@ def _patterned(facts: Facts, rng: random.Random, shade: str, thing: str) -> str:
 
 def lower(facts: Facts, rng: random.Random) -> str:
     """The lower garment."""
-    assert facts.lower is not None and facts.lower_colour is not None
+    assert facts.lower is not None
+    assert facts.lower_colour is not None
     phrase = f"{colour(facts.lower_colour, rng)} {noun(facts.lower, rng)}"
     if facts.stripe and rng.random() < 0.7:
         phrase += rng.choice((" with a stripe down the side", " with side stripes"))
-    elif facts.belt and rng.random() < 0.2:
-        phrase += " with a belt"
     if facts.lower in PLURAL:
         return rng.choice((phrase, phrase, f"a pair of {phrase}"))
     return article(phrase)
@@ -162,14 +162,16 @@ def lower(facts: Facts, rng: random.Random) -> str:
 
 def shoes(facts: Facts, rng: random.Random) -> str:
     """What is on the feet."""
-    assert facts.shoes is not None and facts.shoes_colour is not None
+    assert facts.shoes is not None
+    assert facts.shoes_colour is not None
     phrase = f"{colour(facts.shoes_colour, rng)} {noun(facts.shoes, rng)}"
     return rng.choice((phrase, phrase, f"a pair of {phrase}"))
 
 
 def hat(facts: Facts, rng: random.Random) -> str:
     """What is on the head."""
-    assert facts.hat is not None and facts.hat_colour is not None
+    assert facts.hat is not None
+    assert facts.hat_colour is not None
     return article(f"{colour(facts.hat_colour, rng)} {noun(facts.hat, rng)}")
 
 
@@ -193,7 +195,8 @@ def hair(facts: Facts, rng: random.Random) -> str | None:
 
 def bag(facts: Facts, rng: random.Random) -> str:
     """The bag, or the straps of the one on the back."""
-    assert facts.bag is not None and facts.bag_colour is not None
+    assert facts.bag is not None
+    assert facts.bag_colour is not None
     shade = colour(facts.bag_colour, rng)
     if facts.bag == "backpack straps":
         return rng.choice((f"a backpack with {shade} straps", article(f"{shade} backpack")))
