@@ -145,6 +145,12 @@ def test_length_and_variety(case: int) -> None:
     assert all(caption[0].isupper() and caption.endswith(".") for caption in captions)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_articles_fit(case: int) -> None:
+    for text in texts_of(case):
+        assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n [^aeiou]", text), text
+
+
 def test_most_captions_have_the_usual_length() -> None:
     lengths = [len(text.split()) for case in CASES for text in texts_of(case)[:4]]
     assert np.mean([15 <= n <= 45 for n in lengths]) > 0.9

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ubg.data.synthpedes.canvas import HEIGHT, WIDTH
 
 ZOOM = 2
-GAP, LINES, LINE_HEIGHT = 12, 12, 13
+GAP, LINES, LINE_HEIGHT = 12, 9, 13
 CELL_WIDTH = 210
 
 

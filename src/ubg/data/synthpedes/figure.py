@@ -157,15 +157,15 @@ def apply_pattern(canvas: Canvas, identity: Identity) -> None:
     if identity.upper_pattern in ("plain", "print"):
         return
     rng = random_stream(identity.look, "pattern")
-    period = SUPERSAMPLING * rng.choice((4, 5, 6))
+    period = SUPERSAMPLING * rng.choice((6, 7, 9))
     parts = np.array(canvas.parts)
     row = np.arange(parts.shape[0])[:, None] % period
     column = np.arange(parts.shape[1])[None, :] % period
-    half, third = period // 2, period // 3
+    half, third, quarter = period // 2, period // 3, period // 4
     chosen = {
         "horizontal stripes": row < half,
         "vertical stripes": column < third,
-        "checks": (row < third) | (column < third),
+        "checks": (row < quarter) | (column < quarter),
         "dots": (row - half) ** 2 + (column - half) ** 2 < third * third * 0.8,
     }[identity.upper_pattern]
     garment = np.isin(parts, [p + canvas.offset for p in (Part.UPPER, Part.SLEEVE, Part.TAIL)])

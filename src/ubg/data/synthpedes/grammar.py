@@ -117,7 +117,8 @@ def _choose(facts: Facts, rng: random.Random) -> Told:
 
 def _plain(facts: Facts, told: Told, rng: random.Random) -> str:
     """The man is wearing ... He has ... and is carrying ..."""
-    subject = rng.choice(("The ", "This ", "A ")) + wording.person(facts, rng)
+    name = wording.person(facts, rng)
+    subject = rng.choice((f"The {name}", f"This {name}", wording.article(name)))
     first = (
         f"{subject} {_wears(rng)} {_join(told.worn)}"
         if told.worn
@@ -176,7 +177,9 @@ def _finish(
     if has:
         clauses.append(f"{rng.choice(('has', 'has', 'is seen with'))} {_join(has)}")
     if carries:
-        clauses.append(f"{rng.choice(('is carrying', 'carries', 'is holding'))} {_join(carries)}")
+        in_hand = facts.bag in (None, "handbag", "suitcase")
+        verbs = ("is carrying", "carries", "is holding" if in_hand else "is carrying")
+        clauses.append(f"{rng.choice(verbs)} {_join(carries)}")
     if not clauses:
         return _sentence(first)
     if len(clauses) == 1 and rng.random() < 0.4:
