@@ -21,8 +21,8 @@ $(READY): requirements.lock pyproject.toml
 repro: $(READY)  ## reproduce the whole pipeline: data, models, metrics, plots
 	dvc repro
 
-smoke: $(READY)  ## the whole pipeline on a handful of pedestrians, in a copy, in about a minute
-	python -m pytest -q -s tests/test_pipeline.py
+smoke: $(READY)  ## the real pipeline on a few pedestrians, in a copy
+	python -m pytest -q tests/pipeline
 
 test: $(READY)  ## unit tests and the pipeline end to end
 	python -m pytest

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_model
@@ -76,8 +77,8 @@ class TrainedModel:
         if isinstance(images, (str, Path)):
             raise ValueError("encode_image takes a list of images; put the one image in a list")
         size = self.params.image
-        pixels = [torch.from_numpy(decode_image(i, size.height, size.width)) for i in images]
-        uint8_NHWC = torch.stack(pixels).to(self.device)
+        pixels = np.stack([decode_image(image, size.height, size.width) for image in images])
+        uint8_NHWC = torch.from_numpy(pixels).to(self.device)
         mean, std = (
             torch.tensor(values, device=self.device).view(3, 1, 1)
             for values in (

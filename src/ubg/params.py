@@ -234,7 +234,7 @@ def load_params(root: str | Path = ".") -> Params:
 
 
 def load_synthpedes(root: str | Path = ".") -> SynthPedes:
-    """Read what is to be drawn from `configs/datasets/synthpedes.yaml`, whatever data set is in use.
+    """Read what is to be drawn from `configs/datasets/synthpedes.yaml`, for any data set in use.
 
     Raises:
         ValueError: as `load_params`.

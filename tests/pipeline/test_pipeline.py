@@ -1,0 +1,146 @@
+"""The real dvc.yaml on a few pedestrians: it runs, is cached, and reruns only what must be."""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SHRUNK = {
+    "configs/datasets/synthpedes.yaml": {
+        "train_identities: 1500": "train_identities: 24",
+        "val_identities: 100": "val_identities: 6",
+        "test_identities: 200": "test_identities: 8",
+    },
+    "configs/scales/tiny.yaml": {r"epochs: \d+": "epochs: 2", r"batch_size: 64": "batch_size: 16"},
+}
+
+
+def run(project: Path, *command: str) -> str:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@example.org",
+    }
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def stages_run(output: str) -> set[str]:
+    return set(re.findall(r"Running stage '(\w+)'", output))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text, count = re.subn(old, new, path.read_text(), count=1)
+    assert count == 1, f"{old!r} is not in {path}"
+    path.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the tracked files as a repository of its own, shrunk and reproduced once."""
+    copy = tmp_path_factory.mktemp("project")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (REPOSITORY / name).is_file() and name != "dvc.lock":
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, copy / name)
+    for name, changes in SHRUNK.items():
+        for old, new in changes.items():
+            edit(copy / name, old, new)
+    run(copy, "git", "init", "-q")
+    run(copy, "git", "add", "-A")
+    run(copy, "git", "commit", "-q", "-m", "start")
+    assert "train_phase2" in stages_run(run(copy, "dvc", "repro"))
+    run(copy, "git", "add", "-A")
+    run(copy, "git", "commit", "-q", "-m", "reproduced")
+    return copy
+
+
+@pytest.mark.parametrize("system", ["phase1", "phase2"])
+def test_metrics_are_finite_percentages_and_figures_are_there(project, system):
+    metrics = json.loads((project / "metrics" / f"{system}.json").read_text())
+    for measured in (metrics, metrics["last"]):
+        for split in ("test", "val"):
+            for direction in ("t2i", "i2t"):
+                values = measured[split][direction]
+                assert set(values) == {"r1", "r5", "r10", "map", "minp"}
+                assert all(math.isfinite(v) and 0 <= v <= 100 for v in values.values())
+    figures = {path.name for path in (project / "plots" / system / "evaluation").iterdir()}
+    assert figures >= {"cmc.png", "cmc.json", "similarities.png", "best_queries.png"}
+    assert (project / "plots" / system / "training/plots/metrics/val_r1.tsv").read_text()
+
+
+def test_nothing_is_left_to_do(project):
+    assert "up to date" in run(project, "dvc", "status")
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+
+def test_comparison_has_a_row_per_system(project):
+    table = (project / "plots/compare/ablation.md").read_text()
+    assert "synthetic: yes" in table
+    assert [
+        line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ph")
+    ] == [
+        "phase1",
+        "phase2",
+    ]
+
+
+def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(project):
+    scale = project / "configs/scales/tiny.yaml"
+    before = (project / "metrics/phase1.json").read_text()
+    edit(scale, r"evaluation: \{batch_size: \d+", "evaluation: {batch_size: 7")
+    assert stages_run(run(project, "dvc", "repro")) == {"evaluate_phase1", "evaluate_phase2"}
+    run(project, "git", "checkout", str(scale))
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+    edit(project / "params.yaml", r"gen_weight: \S+", "gen_weight: 0.5")
+    assert stages_run(run(project, "dvc", "repro")) == set()
+    run(project, "git", "checkout", "params.yaml")
+
+    edit(scale, r"siglip: \{width: 128", "siglip: {width: 96")
+    changed = {"train_phase2", "evaluate_phase2", "compare"}
+    assert stages_run(run(project, "dvc", "repro")) == changed
+    run(project, "git", "checkout", str(scale))
+    assert stages_run(run(project, "dvc", "repro")) == set()
+    assert (project / "metrics/phase1.json").read_text() == before
+    assert "up to date" in run(project, "dvc", "status")
+
+
+def test_experiment_overrides_a_parameter_and_shows_in_the_tables(project):
+    run(project, "dvc", "exp", "run", "-n", "half", "-S", "gen_weight=0.5")
+    assert "half" in run(project, "dvc", "exp", "show", "--csv")
+    shown = run(project, "dvc", "metrics", "show", "--md")
+    assert "test.t2i.r1" in shown
+    run(project, "git", "checkout", "params.yaml", "dvc.lock")
+
+
+def test_wrong_value_stops_a_stage_with_one_line(project):
+    edit(project / "params.yaml", r"seed: \d+", "seed: abc")
+    environment = os.environ | {"PYTHONPATH": "src"}
+    failed = subprocess.run(
+        [sys.executable, "stages/train.py", "phase2"],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    run(project, "git", "checkout", "params.yaml")
+    assert failed.returncode == 1
+    assert failed.stderr.strip() == (
+        "error: params.yaml: seed: 'abc' is not allowed: Input should be a valid integer"
+    )

@@ -1,0 +1,120 @@
+"""A train stage killed by SIGKILL and run again ends with the weights of an uninterrupted one."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import write_cuhk_miniature
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def stage(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": "src"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """A project whose data are ready, with dropout, accumulation and a checkpoint at every step."""
+    project = tmp_path_factory.mktemp("resume")
+    for name in ("stages", "configs", "src"):
+        shutil.copytree(REPOSITORY / name, project / name)
+    shutil.copy(REPOSITORY / "params.yaml", project)
+    write_cuhk_miniature(project / "data/raw/cuhk_pedes")
+    replace = {
+        "params.yaml": [("dataset: synthpedes", "dataset: cuhk_pedes")],
+        "configs/scales/tiny.yaml": [
+            ("vocab_size: 1000", "vocab_size: 80"),
+            ("dropout: 0.0", "dropout: 0.2"),
+            ("batch_size: 64, accumulate: 1", "batch_size: 4, accumulate: 2"),
+            ("checkpoint_seconds: 10", "checkpoint_seconds: 0"),
+        ],
+    }
+    for name, changes in replace.items():
+        text = (project / name).read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        (project / name).write_text(text)
+    for name in ("prepare_annotations", "pack_images", "fit_tokenizer"):
+        finish(stage(project, f"stages/{name}.py"))
+    return project
+
+
+@pytest.fixture(scope="module")
+def expected(prepared) -> dict[str, bytes]:
+    finish(stage(prepared, "stages/train.py", "phase1"))
+    return results(prepared)
+
+
+def results(project: Path) -> dict[str, bytes]:
+    """All that the stage wrote, by path; the stage's checkpoints are gone."""
+    assert not list((project / "checkpoints").iterdir())
+    found = {}
+    for folder in ("models/phase1", "plots/phase1/training"):
+        for path in sorted((project / folder).rglob("*")):
+            if path.is_file():
+                found[str(path.relative_to(project))] = path.read_bytes()
+        shutil.rmtree(project / folder)
+    return found
+
+
+def when_saved(count: int) -> Callable[[Path], bool]:
+    """After `count` checkpoints were seen."""
+    seen: set[int] = set()
+
+    def reached(checkpoints: Path) -> bool:
+        for path in checkpoints.glob("*/state.pt"):
+            seen.add(path.stat().st_mtime_ns)
+        return len(seen) >= count
+
+    return reached
+
+
+def while_writing(name: str) -> Callable[[Path], bool]:
+    """While `name` is being written aside."""
+    return lambda checkpoints: bool(list(checkpoints.glob(f"*/.{name}.partial")))
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        [when_saved(1), when_saved(5)],
+        [while_writing("state.pt"), when_saved(9), while_writing("state.pt")],
+        [while_writing("best.safetensors")],
+    ],
+    ids=["mid-epoch, twice", "while writing a checkpoint", "while writing the best weights"],
+)
+def test_killed_and_rerun_equals_uninterrupted(prepared, expected, moments):
+    resumed = 0
+    for moment in moments:
+        process = stage(prepared, "stages/train.py", "phase1")
+        while not moment(prepared / "checkpoints") and process.poll() is None:
+            time.sleep(0.0005)
+        assert process.poll() is None, "the stage ended before the moment came"
+        process.send_signal(signal.SIGKILL)
+        output, _ = process.communicate()
+        resumed += "resuming from" in output
+        assert not (prepared / "models/phase1").exists()
+    output = finish(stage(prepared, "stages/train.py", "phase1"))
+    assert "resuming from" in output
+    assert results(prepared) == expected
