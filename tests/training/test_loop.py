@@ -99,6 +99,18 @@ def test_stopped_and_resumed_run_equals_an_uninterrupted_one(tmp_path, stop_at, 
         assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
+def test_run_stopped_while_validating_goes_on_from_there(tmp_path):
+    def interrupted(model):
+        raise KeyboardInterrupt
+
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    whole = run(tmp_path / "whole", validate=score)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", validate=interrupted)
+    assert run(tmp_path / "stopped", validate=score).history == whole.history
+
+
 def test_finished_run_called_again_trains_no_further(tmp_path):
     run(tmp_path)
     before = weights_of(tmp_path, "last")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -69,6 +70,13 @@ def train(
 
     group_size = training.accumulate
     updates_per_epoch = -(-len(loader) // group_size)
+    factor_of = partial(
+        lr_factor,
+        total_steps=training.epochs * updates_per_epoch,
+        warmup_steps=round(optimisation.warmup_epochs * updates_per_epoch),
+        warmup_factor=optimisation.warmup_factor,
+        final_factor=optimisation.final_factor,
+    )
     bar = tqdm(
         total=training.epochs * len(loader),
         initial=progress.epoch * len(loader) + progress.step,
@@ -96,14 +104,7 @@ def train(
 
             if progress.step % group_size == 0 or progress.step == len(loader):
                 update = epoch * updates_per_epoch + (progress.step - 1) // group_size
-                factor = lr_factor(
-                    update,
-                    total_steps=training.epochs * updates_per_epoch,
-                    warmup_steps=round(optimisation.warmup_epochs * updates_per_epoch),
-                    warmup_factor=optimisation.warmup_factor,
-                    final_factor=optimisation.final_factor,
-                )
-                set_learning_rates(optimiser, factor)
+                set_learning_rates(optimiser, factor_of(update))
                 if optimisation.clip_norm is not None:
                     accelerator.clip_grad_norm_(wrapped.parameters(), optimisation.clip_norm)
                 optimiser.step()
@@ -120,7 +121,10 @@ def train(
         if not all(torch.isfinite(torch.tensor(list(means.values())))):
             raise ValueError(f"epoch {epoch + 1}: the loss is not finite ({means}); lower the lr")
         r1 = validate(model.eval())
-        progress.history.append({"epoch": epoch + 1, **means, "lr_factor": factor, "val_r1": r1})
+        last_factor = factor_of((epoch + 1) * updates_per_epoch - 1)
+        progress.history.append(
+            {"epoch": epoch + 1, **means, "lr_factor": last_factor, "val_r1": r1}
+        )
         bar.write(f"epoch {epoch + 1}/{training.epochs}: validation R@1 {r1:.2f}")
         if r1 > progress.best_r1:
             progress.best_r1, progress.best_epoch = r1, epoch + 1

@@ -65,9 +65,7 @@ def train_system(system: str, params: Params) -> None:
     folder = checkpoint_folder(system, _identity(system, params, pack))
     folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in model.parameters())
-    print(
-        f"{system}: {count:,} parameters, {len(rows):,} captions, {len(loader)} batches an epoch"
-    )
+    print(f"{system}: {count:,} parameters, {len(rows):,} captions, {len(loader)} batches an epoch")
     print(f"checkpoints in {folder}, results in models/{system} and plots/{system}/training")
     progress = train(
         model,
