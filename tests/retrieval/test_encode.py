@@ -1,0 +1,78 @@
+"""Features come back in the order of the split, whatever batches they were computed in."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ubg.data.annotations import read_annotations
+from ubg.data.image_pack import ImagePack
+from ubg.data.pack import pack_images
+from ubg.models.contract import Normalisation, RetrievalModel
+from ubg.params import Image
+from ubg.retrieval.encode import encode_split, make_split
+
+
+class Letters:
+    """A tokenizer of one token per character."""
+
+    pad_token_id = 0
+
+    def __call__(self, texts, **options):
+        return {"input_ids": [[*(ord(letter) for letter in text), 1] for text in texts]}
+
+
+class Means(RetrievalModel):
+    """Embeds an image by its mean colour and a caption by its mean token."""
+
+    normalisation = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, batch):
+        raise AssertionError("encoding needs no losses")
+
+    def encode_image(self, images):
+        return images.mean((2, 3))
+
+    def encode_text(self, text):
+        mask = text["caption_attn_mask_t5"]
+        mean = (text["caption_ids_t5"] * mask).sum(1) / mask.sum(1)
+        return torch.stack([mean, mask.sum(1).float(), torch.zeros_like(mean)], 1)
+
+    def tower_configs(self):
+        return {}
+
+    def pretrained_modules(self):
+        return []
+
+
+@pytest.fixture
+def data(cuhk_root, tmp_path):
+    table = read_annotations("cuhk_pedes", cuhk_root)
+    pack_images(table, cuhk_root / "imgs", Image(height=32, width=16), tmp_path / "images")
+    return table, ImagePack(tmp_path / "images")
+
+
+def test_split_has_each_image_once_and_each_caption(data):
+    table, _ = data
+    split = make_split(table, "test", Letters(), 77)
+    assert len(split.captions) == len(split.text_pids) == 16
+    assert len(split.image_ids) == len(set(split.image_ids)) == 8
+    assert split.image_pids.tolist() == [11, 11, 12, 12, 13, 13, 14, 14]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 100])
+def test_features_keep_the_order_of_the_split(data, batch_size):
+    table, pack = data
+    split = make_split(table, "test", Letters(), 77)
+    features = encode_split(Means(), split, pack, batch_size, quiet=True)
+    pixels = pack.read(pack.row_of(split.image_ids))
+    expected_GD = torch.from_numpy(pixels / np.float32(255)).mean((1, 2))
+    torch.testing.assert_close(features.image_GD, expected_GD.float())
+    captions = split.table["caption"]
+    assert features.text_QD[:, 1].tolist() == [len(caption) + 1 for caption in captions]
+    means = [(sum(map(ord, caption)) + 1) / (len(caption) + 1) for caption in captions]
+    torch.testing.assert_close(features.text_QD[:, 0], torch.tensor(means))
