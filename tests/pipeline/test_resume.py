@@ -46,7 +46,7 @@ def prepared(tmp_path_factory) -> Path:
             ("vocab_size: 1000", "vocab_size: 80"),
             ("dropout: 0.0", "dropout: 0.2"),
             ("batch_size: 64, accumulate: 1", "batch_size: 4, accumulate: 2"),
-            ("checkpoint_seconds: 10", "checkpoint_seconds: 0"),
+            ("checkpoint_seconds: 30", "checkpoint_seconds: 0"),
         ],
     }
     for name, changes in replace.items():

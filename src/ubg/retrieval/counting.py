@@ -74,11 +74,13 @@ def sort_pairs(
 
 
 @njit(nogil=True, cache=True)
-def _count_above(row: NDArray[np.float32], low: np.float32, high: np.float32) -> tuple[int, int]:
-    reached, above = 0, 0
+def _count_above(
+    row: NDArray[np.float32], low: np.float32, high: np.float32
+) -> tuple[np.int32, np.int32]:
+    reached, above = np.int32(0), np.int32(0)  # sums of 32 bits fill the vector registers
     for c in range(len(row)):
-        reached += row[c] >= low
-        above += row[c] > high
+        reached = np.int32(reached + np.int32(row[c] >= low))
+        above = np.int32(above + np.int32(row[c] > high))
     return reached, above
 
 
@@ -139,6 +141,13 @@ def count_winners(
 
 
 @njit(nogil=True, cache=True)
+def _transpose_line(tile: NDArray[np.float32], first: int, transposed: NDArray[np.float32]) -> None:
+    for r in range(tile.shape[0]):
+        for c in range(CACHE_LINE):  # a constant, so that the loop is unrolled
+            transposed[c, r] = tile[r, first + c]
+
+
+@njit(nogil=True, cache=True)
 def count_winners_of_columns(
     tile: NDArray[np.float32],
     first_column: int,
@@ -158,9 +167,10 @@ def count_winners_of_columns(
     transposed = np.empty((CACHE_LINE, tile.shape[0]), np.float32)
     for first in range(first_column, stop_column, CACHE_LINE):
         count = min(CACHE_LINE, stop_column - first)
-        for r in range(tile.shape[0]):
-            for c in range(count):
-                transposed[c, r] = tile[r, first + c]
+        if count == CACHE_LINE:
+            _transpose_line(tile, first, transposed)
+        else:
+            transposed[:count] = tile[:, first:stop_column].T
         count_winners(
             transposed[:count],
             first_query + first,
