@@ -73,6 +73,7 @@ def argsort_both(
 
 
 def seconds(function: Callable[[], object]) -> float:
+    time.sleep(0.1)  # the threads of a BLAS spin for a while after their last product
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

@@ -57,6 +57,15 @@ def assert_equals_oracle(texts, images, text_pids, image_pids, similarity):
     np.testing.assert_array_equal(one_way.items, found["t2i"].items)
 
 
+def test_takes_lists_arrays_and_tensors_alike():
+    features = [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]
+    of_lists = retrieval_metrics(features, features[::-1], [0, 1, 0], [1, 0, 0])
+    rows, pids, others = np.array(features), np.array([0, 1, 0]), np.array([1, 0, 0])
+    assert of_lists == retrieval_metrics(rows, rows[::-1], pids, others)
+    tensors = torch.tensor(features), torch.tensor(features[::-1])
+    assert of_lists == retrieval_metrics(*tensors, torch.tensor(pids), torch.tensor(others))
+
+
 def angles(*degrees):
     radians = np.deg2rad(np.array(degrees, np.float32))
     return np.stack([np.cos(radians), np.sin(radians)], axis=1)

@@ -89,15 +89,20 @@ def _find_between(
     row: NDArray[np.float32], low: np.float32, high: np.float32, found: NDArray[np.int64]
 ) -> int:
     count = 0
-    for c in range(len(row)):
-        found[count] = c  # kept or overwritten: a branch here would be mispredicted
-        count += (row[c] >= low) & (row[c] <= high)
+    for first in range(0, len(row), CACHE_LINE):
+        line = row[first : first + CACHE_LINE]
+        reached, above = _count_above(line, low, high)
+        if reached > above:
+            for c in range(len(line)):
+                found[count] = first + c  # kept or overwritten: a branch would be mispredicted
+                count += (line[c] >= low) & (line[c] <= high)
     return count
 
 
 @njit(nogil=True, cache=True)
 def count_winners(
     tile: NDArray[np.float32],
+    width: int,
     first_query: int,
     first_item: int,
     query_codes: NDArray[np.int32],
@@ -107,25 +112,26 @@ def count_winners(
     exact: NDArray[np.int64],
     low: NDArray[np.float32],
     high: NDArray[np.float32],
-    ranks: NDArray[np.int64],
+    winners: NDArray[np.int64],
 ) -> None:
-    """Add to the rank of each relevant item the number of this tile's items that beat it.
+    """Add to `winners` of each relevant item the number of this tile's items that beat it.
 
-    The pairs of query q are `starts[q]` to `starts[q + 1]`, most similar first. A similarity of
-    the tile above `high` wins, one below `low` loses; between the two the integers decide.
+    The items are the first `width` columns of the tile; what lies beyond them pads its rows. The
+    pairs of query q are `starts[q]` to `starts[q + 1]`, most similar first. A similarity of the
+    tile above `high` wins, one below `low` loses; between the two the integers decide.
     """
     similarities = np.empty(SEGMENT, np.int64)
     unsure = np.empty(SEGMENT, np.int64)
     for r in range(tile.shape[0]):
         query = first_query + r
-        for first in range(0, tile.shape[1], SEGMENT):
-            segment = tile[r, first : first + SEGMENT]
+        for first in range(0, width, SEGMENT):
+            segment = tile[r, first : min(first + SEGMENT, width)]
             some_known = False
             for k in range(starts[query + 1] - 1, starts[query] - 1, -1):
                 reached, above = _count_above(segment, low[k], high[k])
                 if reached == 0:
                     break  # nor does any item here reach the more similar ones
-                ranks[k] += above
+                winners[k] += above
                 here = first <= items[k] - first_item < first + len(segment)
                 if reached - above == here:
                     continue  # nothing was near, or the relevant item itself
@@ -135,7 +141,7 @@ def count_winners(
                     item = first_item + first + c
                     if similarities[c] == UNKNOWN:
                         similarities[c] = _dot(query_codes[query], item_codes[item])
-                    ranks[k] += similarities[c] > exact[k] or (
+                    winners[k] += similarities[c] > exact[k] or (
                         similarities[c] == exact[k] and item < items[k]
                     )
 
@@ -150,8 +156,6 @@ def _transpose_line(tile: NDArray[np.float32], first: int, transposed: NDArray[n
 @njit(nogil=True, cache=True)
 def count_winners_of_columns(
     tile: NDArray[np.float32],
-    first_column: int,
-    stop_column: int,
     first_query: int,
     first_item: int,
     query_codes: NDArray[np.int32],
@@ -161,18 +165,21 @@ def count_winners_of_columns(
     exact: NDArray[np.int64],
     low: NDArray[np.float32],
     high: NDArray[np.float32],
-    ranks: NDArray[np.int64],
+    winners: NDArray[np.int64],
 ) -> None:
-    """Do as `count_winners` with these columns of the tile as queries and its rows as items."""
-    transposed = np.empty((CACHE_LINE, tile.shape[0]), np.float32)
-    for first in range(first_column, stop_column, CACHE_LINE):
-        count = min(CACHE_LINE, stop_column - first)
+    """Do as `count_winners` with the columns of the tile as queries and its rows as items."""
+    height, width = tile.shape
+    # Rows that lie a power of two apart would all fall into the same few sets of the cache.
+    transposed = np.empty((CACHE_LINE, height + CACHE_LINE), np.float32)
+    for first in range(0, width, CACHE_LINE):
+        count = min(CACHE_LINE, width - first)
         if count == CACHE_LINE:
             _transpose_line(tile, first, transposed)
         else:
-            transposed[:count] = tile[:, first:stop_column].T
+            transposed[:count, :height] = tile[:, first:].T
         count_winners(
             transposed[:count],
+            height,
             first_query + first,
             first_item,
             query_codes,
@@ -182,5 +189,5 @@ def count_winners_of_columns(
             exact,
             low,
             high,
-            ranks,
+            winners,
         )

@@ -1,17 +1,18 @@
 """The two sides of a retrieval, checked and in exact form, and the relevant pairs between them."""
 
 import itertools
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array: TypeAlias = "NDArray[Any] | Tensor"
+Array: TypeAlias = "ArrayLike | Tensor"
 
 MAX_THREADS = 8
 
@@ -140,8 +141,12 @@ def _product_error(dimensions: int) -> float:
 
 
 def _as_numpy(values: Array) -> NDArray[Any]:
-    if isinstance(values, np.ndarray):
-        return values
+    if "torch" not in sys.modules:
+        return np.asarray(values)
+    import torch
+
+    if not isinstance(values, torch.Tensor):
+        return np.asarray(values)
     values = values.detach().cpu()
     if values.is_floating_point() and values.itemsize < 4:
         values = values.float()  # NumPy has no bfloat16

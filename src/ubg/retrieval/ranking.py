@@ -16,15 +16,17 @@ and these are done on the integers.
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.retrieval.pairs import Array, Side, read_side, relevant_pairs, split, thread_count
+from ubg.retrieval.pairs import Array, Side, read_side, relevant_pairs, thread_count
 
-TILE_ROWS, TILE_COLUMNS = 512, 2048
+TILE_ROWS, TILE_COLUMNS = 512, 512  # one MiB, as the second-level cache of many cores
+
+Tile: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -119,19 +121,19 @@ class _Direction:
         self.pairs = relevant_pairs(queries, gallery)
         self.ranks = np.ones(len(self.pairs.items), np.int64)
 
-    def count_rows(self, tile: NDArray[np.float32], rows: slice, query: int, item: int) -> None:
+    def count_rows(self, tile: Tile, query: int, item: int, winners_P: NDArray[np.int64]) -> None:
         """Count with the rows of a tile, which starts at `query` and `item`, as queries."""
         from ubg.retrieval.counting import count_winners
 
-        count_winners(tile[rows], query + rows.start, item, *self._arrays())
+        count_winners(tile, tile.shape[1], query, item, *self._arrays(), winners_P)
 
     def count_columns(
-        self, tile: NDArray[np.float32], columns: slice, query: int, item: int
+        self, tile: Tile, query: int, item: int, winners_P: NDArray[np.int64]
     ) -> None:
-        """Count with the columns of a tile as queries and its rows as items."""
+        """Count with the columns of a tile, which starts at `query` and `item`, as queries."""
         from ubg.retrieval.counting import count_winners_of_columns
 
-        count_winners_of_columns(tile, columns.start, columns.stop, query, item, *self._arrays())
+        count_winners_of_columns(tile, query, item, *self._arrays(), winners_P)
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         pairs = self.pairs
@@ -143,7 +145,6 @@ class _Direction:
             pairs.exact,
             pairs.low,
             pairs.high,
-            self.ranks,
         )
 
     def ranking(self) -> Ranking:
@@ -151,29 +152,34 @@ class _Direction:
 
 
 def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExecutor) -> None:
+    """Add to each rank the items that beat it; every thread takes the next tile that is left.
+
+    A thread multiplies and counts its tile alone, while the tile is in its cache. A BLAS with
+    threads of its own would let them spin between two products, on the cores that count.
+    """
+    from threadpoolctl import threadpool_limits
+
     queries_QD, gallery_GD = forward.queries.rounded, forward.gallery.rounded
-    buffer = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
-    for row, column in itertools.product(
+    tiles = itertools.product(
         range(0, len(queries_QD), TILE_ROWS), range(0, len(gallery_GD), TILE_COLUMNS)
-    ):
-        rows_RD = queries_QD[row : row + TILE_ROWS]
-        columns_CD = gallery_GD[column : column + TILE_COLUMNS]
-        shape = len(rows_RD), len(columns_CD)
-        tile_RC = buffer[: shape[0] * shape[1]].reshape(shape)
-        np.matmul(rows_RD, columns_CD.T, out=tile_RC)
-        count = partial(_count_part, forward, backward, tile_RC, row, column)
-        list(pool.map(count, split(shape[0]), split(shape[1])))
+    )
+    directions = (forward,) if backward is None else (forward, backward)
 
+    def count_tiles(_: int) -> list[NDArray[np.int64]]:
+        winners = [np.zeros_like(direction.ranks) for direction in directions]
+        buffer = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
+        for row, column in tiles:
+            rows_RD = queries_QD[row : row + TILE_ROWS]
+            columns_CD = gallery_GD[column : column + TILE_COLUMNS]
+            shape = len(rows_RD), len(columns_CD)
+            tile_RC = buffer[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(rows_RD, columns_CD.T, out=tile_RC)
+            forward.count_rows(tile_RC, row, column, winners[0])
+            if backward is not None:
+                backward.count_columns(tile_RC, column, row, winners[1])
+        return winners
 
-def _count_part(
-    forward: _Direction,
-    backward: _Direction | None,
-    tile_RC: NDArray[np.float32],
-    first_row: int,
-    first_column: int,
-    rows: slice,
-    columns: slice,
-) -> None:
-    forward.count_rows(tile_RC, rows, first_row, first_column)
-    if backward is not None:
-        backward.count_columns(tile_RC, columns, first_column, first_row)
+    with threadpool_limits(1, "blas"):
+        for winners in pool.map(count_tiles, range(thread_count())):
+            for direction, winners_P in zip(directions, winners, strict=True):
+                direction.ranks += winners_P
