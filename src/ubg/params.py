@@ -85,6 +85,73 @@ class Towers(Section):
     t5: TextTower
 
 
+class SharedEncoder(Section):
+    """How image tokens go through the T5 encoder (phases 3 and 4).
+
+    `image_positions`: relative position bias of image tokens, "1d" in raster order with the bias of
+    the text, or "2d", a learned bias of its own over rows and columns.
+    """
+
+    pooling: Literal["mean", "cls", "last"] = "mean"
+    cls_token: bool = False
+    image_positions: Literal["1d", "2d"] = "1d"
+
+    @model_validator(mode="after")
+    def _token_to_pool(self) -> "SharedEncoder":
+        if self.pooling == "cls" and not self.cls_token:
+            raise ValueError("pooling: cls needs cls_token: true")
+        return self
+
+
+class Generation(Section):
+    """The training-only branch of phase 4: predict the VQ codes of a masked image from its caption.
+
+    Attributes:
+        enable_gen: false trains phase 4 as phase 3.
+        decoder: "parallel" predicts all positions at once from mask queries, "autoregressive" one
+            after the other.
+        target: predict the "masked" positions or the "whole" image.
+        mask_ratio: least and greatest share of masked patches.
+        mask_schedule: how the ratio is drawn between the two, "cosine" (many high ratios) or
+            "uniform".
+        block_size: patches are masked in squares of so many by so many.
+        masked_patch: what the encoder sees of a masked patch: nothing ("drop"), a learned
+            "embedding", or "grey" pixels.
+        reveal: share of samples whose decoder is told some of the masked codes, as in iterative
+            decoding; those are not scored.
+        text_dropout: share of samples whose caption is hidden from the branch.
+        label_smoothing: of the cross-entropy.
+        warmup_epochs: the weight of the loss rises linearly to `gen_weight` over so many epochs.
+    """
+
+    enable_gen: bool = True
+    decoder: Literal["parallel", "autoregressive"] = "parallel"
+    decoder_layers: Positive
+    target: Literal["masked", "whole"] = "masked"
+    mask_ratio: tuple[Fraction, Fraction] = (0.5, 1.0)
+    mask_schedule: Literal["cosine", "uniform"] = "cosine"
+    block_size: Positive = 1
+    masked_patch: Literal["drop", "embedding", "grey"] = "drop"
+    reveal: Fraction = 0.0
+    text_dropout: Fraction = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    warmup_epochs: NonNegative = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("mask_ratio"), list):
+            values = values | {"mask_ratio": tuple(values["mask_ratio"])}
+        return values
+
+    @model_validator(mode="after")
+    def _ordered_ratio(self) -> "Generation":
+        low, high = self.mask_ratio
+        if not 0 < low <= high:
+            raise ValueError("mask_ratio must be [low, high] with 0 < low <= high <= 1")
+        return self
+
+
 class Losses(Section):
     """Weights of the retrieval losses; SDM is always on."""
 
@@ -161,6 +228,7 @@ class Scale(Section):
     image: Image
     tokenizer: Tokenizer
     towers: Towers
+    shared_encoder: SharedEncoder
     embedding_dim: Positive
     temperature: PositiveFloat
     losses: Losses
@@ -198,6 +266,7 @@ class Params(Section):
     scale: PresetName
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     gen_weight: NonNegative
+    generation: Generation
     data: Dataset
     model: Scale
 
@@ -213,6 +282,7 @@ class Experiment(Section):
     scale: PresetName
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     gen_weight: NonNegative
+    generation: Generation
 
 
 def load_params(root: str | Path = ".") -> Params:
@@ -227,7 +297,7 @@ def load_params(root: str | Path = ".") -> Params:
     dataset_file = _preset(root, "datasets", experiment.dataset)
     scale_file = _preset(root, "scales", experiment.scale)
     return Params(
-        **experiment.model_dump(),
+        **dict(experiment),
         data=_read_section(Dataset, dataset_file, root),
         model=_read_section(Scale, scale_file, root),
     )

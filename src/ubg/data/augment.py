@@ -14,10 +14,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.data.splitmix import integer, mix, start, uniform
 from ubg.params import Augmentation
 
 ERASING_TRIES = 10
-STEP = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's increment
 
 
 class Draws(NamedTuple):
@@ -146,8 +146,8 @@ def _erase(image_CHW: NDArray[np.float32], box: NDArray[np.int32], noise: np.uin
     for c in range(3):
         for y in range(top, top + height):
             for x in range(left, left + width):
-                state, radius = _uniform(state)
-                state, angle = _uniform(state)
+                state, radius = uniform(state)
+                state, angle = uniform(state)
                 # Box and Muller; 1 - u is in (0, 1], so its logarithm is finite.
                 normal = np.sqrt(-2 * np.log(1 - radius)) * np.cos(2 * np.pi * angle)
                 image_CHW[c, y, x] = normal
@@ -173,49 +173,27 @@ def _draw(
     geometry_B7 = np.zeros((batch, 7), np.int32)
     noise_B = np.zeros(batch, np.uint64)
     for b in range(batch):
-        state = _mix(seed + STEP)
-        for key in (epoch, np.uint64(image_ids[b]), np.uint64(caption_ids[b])):
-            state = _mix((state ^ key) + STEP)
-        state, u = _uniform(state)
+        state = start(seed, epoch, np.uint64(image_ids[b]), np.uint64(caption_ids[b]))
+        state, u = uniform(state)
         geometry_B7[b, 0] = u < flip
-        state, geometry_B7[b, 1] = _integer(state, 2 * pad + 1)
-        state, geometry_B7[b, 2] = _integer(state, 2 * pad + 1)
+        state, geometry_B7[b, 1] = integer(state, 2 * pad + 1)
+        state, geometry_B7[b, 2] = integer(state, 2 * pad + 1)
         geometry_B7[b, 1:3] -= pad
-        state, u = _uniform(state)
+        state, u = uniform(state)
         if u >= erase:
             continue
         for _ in range(ERASING_TRIES):
-            state, u = _uniform(state)
+            state, u = uniform(state)
             area = height * width * (min_area + u * (max_area - min_area))
-            state, u = _uniform(state)
+            state, u = uniform(state)
             aspect = np.exp(min_log_aspect * (1 - 2 * u))
             box_height = int(np.rint(np.sqrt(area * aspect)))
             box_width = int(np.rint(np.sqrt(area / aspect)))
             if box_height < height and box_width < width:
-                state, top = _integer(state, height - box_height + 1)
-                state, left = _integer(state, width - box_width + 1)
+                state, top = integer(state, height - box_height + 1)
+                state, left = integer(state, width - box_width + 1)
                 geometry_B7[b, 3:] = (top, left, box_height, box_width)
                 break
         if noise:
-            noise_B[b] = _mix(state) | np.uint64(1)
+            noise_B[b] = mix(state) | np.uint64(1)
     return geometry_B7, noise_B
-
-
-@numba.njit(nogil=True, cache=True)
-def _integer(state: np.uint64, bound: int) -> tuple[np.uint64, int]:
-    state, u = _uniform(state)
-    return state, int(u * bound)
-
-
-@numba.njit(nogil=True, cache=True)
-def _uniform(state: np.uint64) -> tuple[np.uint64, float]:
-    """SplitMix64 (Steele et al., OOPSLA 2014): the next state and a number in [0, 1)."""
-    state = state + STEP
-    return state, (_mix(state) >> np.uint64(11)) * 2.0**-53
-
-
-@numba.njit(nogil=True, cache=True)
-def _mix(z: np.uint64) -> np.uint64:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
