@@ -13,6 +13,7 @@ from ubg.files import replace_folder, write_json
 from ubg.model_folder import load_trained
 from ubg.params import Params
 from ubg.report.cmc import chance_cmc, cmc_records, draw_cmc
+from ubg.report.queries import write_queries
 from ubg.report.retrieval_sheet import RetrievedQuery, choose_queries, draw_retrieval_sheet
 from ubg.report.similarities import count_similarities, draw_similarities
 from ubg.report.style import dataset_label
@@ -28,7 +29,8 @@ def evaluate_system(system: str, params: Params) -> None:
     """Write `metrics/<system>.json` and the figures in `plots/<system>/evaluation/`.
 
     Metrics are those of the weights selected on validation, on test and on validation; below
-    "last" the same of the weights after the last epoch. Figures show the selected weights on test.
+    "last" the same of the weights after the last epoch. Figures and, beside them, `queries.csv`
+    show the selected weights on test.
     """
     table = load_prepared("data/prepared")
     pack = ImagePack("data/images")
@@ -88,6 +90,7 @@ def _draw_figures(
     with replace_folder(Path("plots") / system / "evaluation") as folder:
         draw_cmc(folder / "cmc.png", system, label, curves, chance)
         write_json(folder / "cmc.json", cmc_records(curves))
+        write_queries(folder / "queries.csv", split.table, text_to_image)
         counts = count_similarities(text_QD, image_GD, text_pids, image_pids)
         draw_similarities(folder / "similarities.png", system, label, counts)
         chosen = choose_queries(
