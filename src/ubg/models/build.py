@@ -22,4 +22,8 @@ def build_model(
         from ubg.models import phase2
 
         return phase2.build(params, vocab_size, configs)
+    if system in ("phase3", "phase4"):  # what phase 4 adds is for training alone
+        from ubg.models import phase3
+
+        return phase3.build(params, vocab_size, configs)
     raise ValueError(f"system {system!r} is unknown; allowed: {', '.join(SYSTEMS)}")

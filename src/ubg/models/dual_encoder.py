@@ -27,8 +27,8 @@ class DualEncoder(RetrievalModel):
         self.vision = vision
         self.normalisation = vision.normalisation
         self.text = text
-        self.image_projection = _projection(vision.width, embedding_dim)
-        self.text_projection = _projection(text.width, embedding_dim)
+        self.image_projection = projection(vision.width, embedding_dim)
+        self.text_projection = projection(text.width, embedding_dim)
         self.logit_scale = 1 / temperature
         self.with_itc = with_itc
 
@@ -67,8 +67,9 @@ class DualEncoder(RetrievalModel):
         return [tower for tower in (self.vision, self.text) if tower.pretrained]
 
 
-def _projection(width: int, embedding_dim: int) -> nn.Linear:
-    projection = nn.Linear(width, embedding_dim)
-    nn.init.normal_(projection.weight, std=width**-0.5)
-    nn.init.zeros_(projection.bias)
-    return projection
+def projection(width: int, embedding_dim: int) -> nn.Linear:
+    """A linear map to the shared space that keeps the scale of its input."""
+    layer = nn.Linear(width, embedding_dim)
+    nn.init.normal_(layer.weight, std=width**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -26,23 +26,32 @@ SIGLIP_NORMALISATION = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 class VisionEncoder(nn.Module):
     """A vision transformer: images [B, 3, H, W] to tokens [B, L, C] and a pooled vector [B, C].
 
-    CLIP pools the class token; SigLIP pools by attention.
+    CLIP pools the class token; SigLIP pools by attention, unless it was built without its head.
     """
 
     normalisation: Normalisation
 
     def __init__(
-        self, transformer: PreTrainedModel, pretrained: bool, normalisation: Normalisation
+        self,
+        transformer: PreTrainedModel,
+        pretrained: bool,
+        normalisation: Normalisation,
+        grid: tuple[int, int],
     ):
         super().__init__()
         self.transformer = transformer
         self.width: int = transformer.config.hidden_size
         self.pretrained = pretrained
         self.normalisation = normalisation
+        self.grid = grid
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.transformer(pixel_values=images)
         return output.last_hidden_state, output.pooler_output
+
+    def tokens(self, images: Tensor) -> Tensor:
+        """Images [B, 3, H, W] to tokens [B, L, C]."""
+        return self.transformer(pixel_values=images).last_hidden_state
 
 
 def clip_vision(
@@ -62,24 +71,33 @@ def clip_vision(
         model = load_pretrained(CLIPVisionModel, params.pretrained)
     else:
         model = CLIPVisionModel(CLIPVisionConfig(**_sizes(params), hidden_act="quick_gelu"))
-    _fit_to_image(model, params, image, class_token=True)
+    grid = _fit_to_image(model, params, image, class_token=True)
     model.set_attn_implementation(attention)
-    return VisionEncoder(model, params.pretrained is not None, CLIP_NORMALISATION)
+    return VisionEncoder(model, params.pretrained is not None, CLIP_NORMALISATION, grid)
 
 
 def siglip_vision(
-    params: VisionTower, image: Image, attention: str, config: dict[str, Any] | None = None
+    params: VisionTower,
+    image: Image,
+    attention: str,
+    config: dict[str, Any] | None = None,
+    pooled: bool = True,
 ) -> VisionEncoder:
-    """SigLIP's vision transformer with attention pooling (arXiv 2303.15343); see `clip_vision`."""
+    """SigLIP's vision transformer (arXiv 2303.15343); see `clip_vision`.
+
+    Its head, which pools by attention, is left out where `pooled` is false.
+    """
     if config is not None:
         model = SiglipVisionModel(SiglipVisionConfig.from_dict(config))
     elif params.pretrained is not None:
         model = load_pretrained(SiglipVisionModel, params.pretrained)
+        if not pooled:
+            _remove_head(model)
     else:
-        model = SiglipVisionModel(SiglipVisionConfig(**_sizes(params)))
-    _fit_to_image(model, params, image, class_token=False)
+        model = SiglipVisionModel(SiglipVisionConfig(**_sizes(params), vision_use_head=pooled))
+    grid = _fit_to_image(model, params, image, class_token=False)
     model.set_attn_implementation(attention)
-    return VisionEncoder(model, params.pretrained is not None, SIGLIP_NORMALISATION)
+    return VisionEncoder(model, params.pretrained is not None, SIGLIP_NORMALISATION, grid)
 
 
 def _sizes(params: VisionTower) -> dict[str, int | None]:
@@ -93,10 +111,16 @@ def _sizes(params: VisionTower) -> dict[str, int | None]:
     }
 
 
+def _remove_head(model: SiglipVisionModel) -> None:
+    body = getattr(model, "vision_model", model)
+    body.use_head = model.config.vision_use_head = False
+    del body.head
+
+
 def _fit_to_image(
     model: PreTrainedModel, params: VisionTower, image: Image, class_token: bool
-) -> None:
-    """Replace the embeddings of a square by those of the image's grid of patches."""
+) -> tuple[int, int]:
+    """Replace the embeddings of a square by those of the image's grid of patches, and return it."""
     # Older releases of transformers wrap the transformer once more.
     body = getattr(model, "vision_model", model)
     if image.height % params.patch_size or image.width % params.patch_size:
@@ -122,3 +146,4 @@ def _fit_to_image(
         learned = body.embeddings.position_embedding.weight.detach()
         positions = resize_positions(learned, grid, class_token)
     body.embeddings = GridEmbeddings(patches, positions, token)
+    return grid
