@@ -222,6 +222,13 @@ class Evaluation(Section):
     batch_size: Positive
 
 
+class VqTokens(Section):
+    """How images become VQ ids; bf16 is faster and changes some of the ids."""
+
+    batch_size: Positive
+    precision: Literal["fp32", "bf16"]
+
+
 class Scale(Section):
     """One file of `configs/scales/`: sizes, optimisation, pretrained names."""
 
@@ -236,6 +243,7 @@ class Scale(Section):
     optimiser: Optimiser
     training: Training
     evaluation: Evaluation
+    vq_tokens: VqTokens
 
 
 class SynthPedes(Section):
