@@ -9,26 +9,34 @@ from ubg.systems import SYSTEMS
 
 
 def main(systems: list[str]) -> None:
-    """Read `metrics/<system>.json`, write the table and the bar chart to `plots/compare`."""
+    """Read what the systems scored, write the tables and the charts to `plots/compare`."""
     from ubg.files import replace_folder
     from ubg.params import load_params
     from ubg.report.ablation import (
+        INTERVAL_NOTE,
         ablation_rows,
+        comparisons,
         draw_ablation,
         read_metrics,
         write_csv,
         write_markdown,
     )
+    from ubg.report.forest import draw_forest
+    from ubg.report.queries import read_queries
     from ubg.report.style import dataset_label
 
     params = load_params()
-    rows = ablation_rows(read_metrics("metrics", systems))
+    metrics = read_metrics("metrics", systems)
+    queries = {name: read_queries(f"plots/{name}/evaluation/queries.csv") for name in metrics}
+    rows = ablation_rows(metrics, queries)
     dataset = dataset_label(params.data.title, params.data.synthetic)
     context = (dataset, params.data.synthetic, params.scale, params.seed)
     with replace_folder("plots/compare") as folder:
         write_markdown(folder / "ablation.md", rows, *context)
         write_csv(folder / "ablation.csv", rows, *context)
         draw_ablation(folder / "ablation.png", rows, dataset)
+        title = f"Each step against the one before, {dataset}, test"
+        draw_forest(folder / "differences.png", title, comparisons(rows), INTERVAL_NOTE)
         print((folder / "ablation.md").read_text(encoding="utf-8"), end="")
     print("written to plots/compare")
 

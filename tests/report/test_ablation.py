@@ -7,11 +7,14 @@ from PIL import Image
 
 from ubg.report.ablation import (
     ablation_rows,
+    comparisons,
     draw_ablation,
     read_metrics,
     write_csv,
     write_markdown,
 )
+from ubg.report.bootstrap import Interval, paired_bootstrap
+from ubg.report.queries import QueryResults
 from ubg.report.style import COLOURS
 
 CONTEXT = ("Drawn (synthetic)", True, "tiny", 7)
@@ -31,8 +34,17 @@ def folder(tmp_path):
     return tmp_path
 
 
+def query_results(system, queries=60):
+    """Three queries of each identity; the shares are those of no real ranking."""
+    rng = np.random.default_rng(list(COLOURS).index(system))
+    ids = np.stack([np.arange(queries), np.arange(queries), np.arange(queries) // 3], axis=1)
+    shares = rng.uniform(size=(2, queries))
+    return QueryResults(ids, rng.integers(1, 20, queries), *shares)
+
+
 def rows_of(folder, *systems):
-    return ablation_rows(read_metrics(folder, systems))
+    queries = {system: query_results(system) for system in systems}
+    return ablation_rows(read_metrics(folder, systems), queries)
 
 
 def test_only_the_systems_asked_for_in_the_order_of_the_ladder(folder):
@@ -43,6 +55,7 @@ def test_differences_are_to_the_step_before_where_it_was_evaluated(folder):
     irra, phase1, phase2, phase4 = rows_of(folder, "phase4", "phase2", "phase1", "irra")
     assert irra.step_before is None
     assert irra.differences is None
+    assert irra.intervals is None
     assert (phase1.step_before, phase2.step_before) == ("irra", "phase1")
     assert phase1.differences["r1"] == -4.75
     assert phase2.differences == dict.fromkeys(("r1", "r5", "r10", "map", "minp", "i2t_r1"), 12.25)
@@ -52,6 +65,47 @@ def test_differences_are_to_the_step_before_where_it_was_evaluated(folder):
     assert phase2.values["i2t_r1"] == 56.5
 
 
+def test_intervals_are_those_of_the_differences_per_query(folder):
+    row = rows_of(folder, "phase1", "phase2")[1]
+    ours, theirs = query_results("phase2"), query_results("phase1")
+    assert list(row.intervals) == ["r1", "r5", "r10", "map", "minp"]
+    difference_Q = ours.average_precision - theirs.average_precision
+    expected = paired_bootstrap(100 * difference_Q, np.arange(60) // 3)
+    assert row.intervals["map"].low == pytest.approx(expected.low)
+    assert row.intervals["r5"].mean == pytest.approx(
+        100 * (np.mean(ours.first_rank <= 5) - np.mean(theirs.first_rank <= 5))
+    )
+
+
+def test_systems_with_other_queries_are_not_compared(folder):
+    queries = {"phase1": query_results("phase1", 59), "phase2": query_results("phase2")}
+    metrics_of = read_metrics(folder, queries)
+    with pytest.raises(ValueError, match=r"phase2 and phase1 hold other queries \(60 and 59"):
+        ablation_rows(metrics_of, queries)
+
+
+def test_comparisons_are_grouped_by_step_in_the_colour_of_the_system(folder):
+    found = comparisons(rows_of(folder, "irra", "phase1", "phase2", "phase4"))
+    assert [c.group for c in found] == 5 * ["phase1 – irra"] + 5 * ["phase2 – phase1"]
+    assert [c.label for c in found[5:]] == ["R@1", "R@5", "R@10", "mAP", "mINP"]
+    assert {c.colour for c in found[5:]} == {COLOURS["phase2"]}
+
+
+def test_markdown_table_of_intervals(folder, tmp_path):
+    row = rows_of(folder, "phase1", "phase2")[1]
+    row.intervals.update(r1=Interval(2.0, 0.5, 3.25), r5=Interval(-0.001, -1.0, 1.0))
+    write_markdown(tmp_path / "a.md", [row], *CONTEXT)
+    *_, line, _, note = (tmp_path / "a.md").read_text().splitlines()
+    assert line.startswith("| phase2 – phase1 | **+2.00** [+0.50, +3.25] | +0.00 [-1.00, +1.00] |")
+    assert note.startswith("Bold: the interval excludes zero.")
+    assert "the noise of the seed comes on top" in note
+
+
+def test_a_single_system_has_no_table_of_intervals(folder, tmp_path):
+    write_markdown(tmp_path / "a.md", rows_of(folder, "phase2"), *CONTEXT)
+    assert "interval" not in (tmp_path / "a.md").read_text()
+
+
 def test_markdown(folder, tmp_path):
     write_markdown(tmp_path / "a.md", rows_of(folder, "phase1", "phase2"), *CONTEXT)
     lines = (tmp_path / "a.md").read_text().splitlines()
@@ -59,12 +113,13 @@ def test_markdown(folder, tmp_path):
     assert "- synthetic: yes, drawn by a program" in lines
     assert "- scale: tiny" in lines
     assert "- seed: 7, one run per system" in lines
-    assert lines[-2:] == [
+    table = [line for line in lines if line.startswith("|")][:4]
+    assert table[2:] == [
         "| phase1 | 40.25 | 60.25 | 70.25 | 35.25 | 30.25 | 44.25 | – |",
         "| phase2 | 52.50 (+12.25) | 72.50 (+12.25) | 82.50 (+12.25) | 47.50 (+12.25) "
         "| 42.50 (+12.25) | 56.50 (+12.25) | phase1 |",
     ]
-    assert len({line.count("|") for line in lines[-4:]}) == 1
+    assert len({line.count("|") for line in table}) == 1
 
 
 def test_csv(folder, tmp_path):
@@ -75,6 +130,10 @@ def test_csv(folder, tmp_path):
     assert phase1["compared_with"] == "irra"
     assert float(phase1["r1"]) == 40.25
     assert float(phase1["map_difference"]) == -4.75
+    interval = rows_of(folder, "phase1", "irra")[1].intervals["map"]
+    assert float(phase1["map_low"]) == pytest.approx(interval.low, abs=1e-4)
+    assert float(phase1["map_high"]) == pytest.approx(interval.high, abs=1e-4)
+    assert irra["map_low"] == ""
     assert (phase1["dataset"], phase1["scale"], phase1["seed"]) == (
         "Drawn (synthetic)",
         "tiny",

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+QUERIES = """caption_id,image_id,pid,first_rank,average_precision,inp
+0,0,0,1,1.000000,1.000000
+1,1,1,3,0.333333,0.333333
+"""
 
 
 @pytest.fixture
@@ -21,6 +25,8 @@ def stage(tmp_path, monkeypatch):
     for system in ("phase1", "phase2"):
         value = {"test": both, "val": both, "last": {"test": both}}
         Path(f"metrics/{system}.json").write_text(json.dumps(value))
+        Path(f"plots/{system}/evaluation").mkdir(parents=True)
+        Path(f"plots/{system}/evaluation/queries.csv").write_text(QUERIES)
     spec = importlib.util.spec_from_file_location("compare_stage", ROOT / "stages" / "compare.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -36,7 +42,7 @@ def test_table_and_chart_are_written_for_the_systems_named(stage):
     stage.main(["phase2", "phase1"])
     assert systems_in_table() == ["phase1", "phase2"]
     names = {path.name for path in Path("plots/compare").iterdir()}
-    assert names == {"ablation.md", "ablation.csv", "ablation.png"}
+    assert names == {"ablation.md", "ablation.csv", "ablation.png", "differences.png"}
     assert "SynthPEDES (synthetic)" in Path("plots/compare/ablation.md").read_text()
 
 
@@ -52,4 +58,15 @@ def test_a_fault_leaves_the_earlier_table_alone(stage):
     with pytest.raises(ValueError, match=r"metrics/phase2\.json"):
         stage.main(["phase1", "phase2"])
     assert Path("plots/compare/ablation.md").read_text() == before
-    assert [path.name for path in Path("plots").iterdir()] == ["compare"]
+    names = {path.name for path in Path("plots").iterdir()}
+    assert names == {"compare", "phase1", "phase2"}
+
+
+def test_systems_evaluated_on_other_queries_are_one_clear_error(stage):
+    path = Path("plots/phase2/evaluation/queries.csv")
+    path.write_text(QUERIES.replace("1,1,1", "1,1,2"))
+    with pytest.raises(ValueError, match=r"phase2 and phase1 hold other queries \(line 3 "):
+        stage.main(["phase1", "phase2"])
+    path.unlink()
+    with pytest.raises(ValueError, match=r"phase2/evaluation/queries\.csv: missing"):
+        stage.main(["phase1", "phase2"])

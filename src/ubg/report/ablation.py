@@ -9,6 +9,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ubg.report.bootstrap import Interval, paired_bootstrap
+from ubg.report.forest import Comparison
+from ubg.report.queries import METRICS, QueryResults, require_same_queries
 from ubg.report.style import COLOURS, figure
 
 STEP_BEFORE = {
@@ -28,6 +31,10 @@ COLUMNS = {
     "i2t_r1": "image-to-text R@1",
 }
 CHARTED = ("r1", "r5", "r10", "map")
+INTERVAL_NOTE = (
+    "Paired bootstrap over the identities of the test queries; one run per system, "
+    "so the noise of the seed comes on top."
+)
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -71,13 +78,15 @@ class SystemMetrics(_Part):
 class AblationRow:
     """One system on the test split, percent, by the keys of `COLUMNS`.
 
-    `differences` are to the system `step_before`; both are None where that one is not in the table.
+    `differences` are to the system `step_before`, `intervals` those of the text-to-image ones over
+    the test queries; all three are None where that system is not in the table.
     """
 
     system: str
     values: dict[str, float]
     step_before: str | None
     differences: dict[str, float] | None
+    intervals: dict[str, Interval] | None
 
 
 def read_metrics(folder: str | Path, systems: Iterable[str]) -> dict[str, SystemMetrics]:
@@ -91,8 +100,14 @@ def read_metrics(folder: str | Path, systems: Iterable[str]) -> dict[str, System
     return {name: _read_system(Path(folder), name) for name in COLOURS if name in systems}
 
 
-def ablation_rows(metrics: Mapping[str, SystemMetrics]) -> list[AblationRow]:
-    """A row per system, in the order of `metrics`."""
+def ablation_rows(
+    metrics: Mapping[str, SystemMetrics], queries: Mapping[str, QueryResults]
+) -> list[AblationRow]:
+    """A row per system, in the order of `metrics`; `queries` holds the same systems.
+
+    Raises:
+        ValueError: a system and the step before it were evaluated on other queries.
+    """
     values = {
         system: found.test.t2i.model_dump() | {"i2t_r1": found.test.i2t.r1}
         for system, found in metrics.items()
@@ -102,10 +117,26 @@ def ablation_rows(metrics: Mapping[str, SystemMetrics]) -> list[AblationRow]:
         before = STEP_BEFORE.get(system)
         if before in values:
             differences = {key: ours[key] - values[before][key] for key in COLUMNS}
-            rows.append(AblationRow(system, ours, before, differences))
+            intervals = _intervals(system, before, queries)
+            rows.append(AblationRow(system, ours, before, differences, intervals))
         else:
-            rows.append(AblationRow(system, ours, None, None))
+            rows.append(AblationRow(system, ours, None, None, None))
     return rows
+
+
+def comparisons(rows: list[AblationRow]) -> list[Comparison]:
+    """What `draw_forest` shows: each step's difference to the step before it in each metric."""
+    return [
+        Comparison(
+            group=f"{row.system} – {row.step_before}",
+            label=COLUMNS[metric],
+            colour=COLOURS[row.system],
+            interval=interval,
+        )
+        for row in rows
+        if row.intervals is not None
+        for metric, interval in row.intervals.items()
+    ]
 
 
 def write_markdown(
@@ -136,6 +167,8 @@ def write_markdown(
     for row in rows:
         cells = [_cell(row, key) for key in COLUMNS]
         lines.append(_markdown_line([row.system, *cells, row.step_before or "–"]))
+    if any(row.intervals for row in rows):
+        lines += _interval_lines(rows)
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -144,11 +177,13 @@ def write_csv(
 ) -> None:
     """Write the same table for programs: a column per value and one per difference.
 
-    What `write_markdown` has in its header is here in every row. An absent difference is empty.
+    `_low` and `_high` are the ends of a difference's 95 % interval. What `write_markdown` has in
+    its header is here in every row. An absent difference is empty.
     """
     context = {"dataset": dataset, "synthetic": synthetic, "scale": scale, "seed": seed}
     differences = [f"{key}_difference" for key in COLUMNS]
-    names = ["system", *COLUMNS, "compared_with", *differences, *context]
+    bounds = [f"{key}_{bound}" for key in METRICS for bound in ("low", "high")]
+    names = ["system", *COLUMNS, "compared_with", *differences, *bounds, *context]
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()
@@ -157,6 +192,9 @@ def write_csv(
             line |= {key: f"{value:.4f}" for key, value in row.values.items()}
             for key, value in (row.differences or {}).items():
                 line[f"{key}_difference"] = f"{value:z.4f}"
+            for key, interval in (row.intervals or {}).items():
+                line[f"{key}_low"] = f"{interval.low:z.4f}"
+                line[f"{key}_high"] = f"{interval.high:z.4f}"
             table.writerow(line)
 
 
@@ -201,6 +239,32 @@ def _read_system(folder: Path, system: str) -> SystemMetrics:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
         raise ValueError(f"{path}: {key}: {fault['msg']}; {again}") from None
+
+
+def _intervals(
+    system: str, before: str, queries: Mapping[str, QueryResults]
+) -> dict[str, Interval]:
+    ours, theirs = queries[system], queries[before]
+    require_same_queries(ours, theirs, system, before)
+    return {
+        metric: paired_bootstrap(ours.values(metric) - theirs.values(metric), ours.pids)
+        for metric in METRICS
+    }
+
+
+def _interval_lines(rows: list[AblationRow]) -> list[str]:
+    lines = [
+        "",
+        "## Differences, text to image, with 95 % intervals over the queries",
+        "",
+        _markdown_line(["step", *(COLUMNS[metric] for metric in METRICS)]),
+        _markdown_line(["---", *["---:"] * len(METRICS)]),
+    ]
+    for row in rows:
+        if row.intervals is not None:
+            cells = [interval.markdown() for interval in row.intervals.values()]
+            lines.append(_markdown_line([f"{row.system} – {row.step_before}", *cells]))
+    return [*lines, "", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
 
 
 def _cell(row: AblationRow, key: str) -> str:
