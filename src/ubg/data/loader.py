@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from ubg.data.augment import (
+    Draws,
     augment_images,
     draw_augmentation,
+    flip_alone,
+    hide_patches,
     no_augmentation,
     normalisation_table,
 )
@@ -27,6 +30,9 @@ from ubg.data.captions import TokenisedCaptions
 from ubg.data.image_pack import ImagePack
 from ubg.data.samplers import RandomSampler, batches_by_length
 from ubg.params import Augmentation
+
+if TYPE_CHECKING:
+    from ubg.generation.targets import GenerationTargets
 
 BATCHES_AHEAD = 2
 
@@ -44,6 +50,7 @@ class TrainingLoader:
         augmentation: of the images.
         mean, std: normalisation of the tower in use, three numbers each, for values in [0, 1].
         seed: of the augmentation.
+        generation: where the model also predicts the codes of masked images.
         workers: threads that prepare batches; one keeps up with a training step on CPU.
 
     Raises:
@@ -60,6 +67,7 @@ class TrainingLoader:
         mean: Sequence[float],
         std: Sequence[float],
         seed: int,
+        generation: "GenerationTargets | None" = None,
         workers: int = 1,
     ) -> None:
         assert len(table) == len(captions) == sampler.size
@@ -68,13 +76,15 @@ class TrainingLoader:
         self.sampler = sampler
         self.augmentation = augmentation
         self.seed = seed
+        self.generation = generation
         self.workers = workers
         self.image_ids = table["image_id"].to_numpy(np.int64)
         self.caption_ids = table["caption_id"].to_numpy(np.int64)
         self.pids = np.unique(table["pid"].to_numpy(np.int64), return_inverse=True)[1]
         self._pack_rows = pack.row_of(self.image_ids)
         self._table = normalisation_table(mean, std)
-        self._ring = _Ring(sampler.batch_size, pack.height, pack.width)
+        copies = 1 if generation is None else 2
+        self._ring = _Ring(sampler.batch_size, pack.height, pack.width, copies)
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -86,12 +96,13 @@ class TrainingLoader:
         Yields:
             `images` float32 [B, 3, H, W], normalised; `pids` long [B], 0 to identities - 1 in the
             order of the table's identities; `image_ids` long [B]; ids and mask of the captions,
-            long [B, T].
+            long [B, T]. With generation also `masked_images` float32 [B, 3, H, W] and the fields of
+            `GenerationTargets.fields`.
         """
 
         def prepare(rows: NDArray[np.int64], buffer: _Buffer) -> dict[str, torch.Tensor]:
             image_ids = self.image_ids[rows]
-            raw, images = buffer.arrays(len(rows))
+            raw, images, *masked = buffer.arrays(len(rows))
             self.pack.read(self._pack_rows[rows], raw)
             draws = draw_augmentation(
                 self.augmentation,
@@ -108,10 +119,31 @@ class TrainingLoader:
                 "pids": torch.from_numpy(self.pids[rows]),
                 "image_ids": torch.from_numpy(image_ids),
                 **self.captions.batch(rows),
+                **self._masked(epoch, rows, raw, draws, *masked),
             }
 
         batches = self.sampler.epoch(epoch, start_step)
         return _prefetch(batches, prepare, self._ring, self.workers)
+
+    def _masked(
+        self,
+        epoch: int,
+        rows: NDArray[np.int64],
+        raw: NDArray[np.uint8],
+        draws: Draws,
+        *masked: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        """The masked images and their fields, where the loader is to have them."""
+        if self.generation is None:
+            return {}
+        (images,) = masked
+        fields = self.generation.fields(
+            epoch, self.image_ids[rows], self.caption_ids[rows], draws.geometry_B7[:, 0] == 1
+        )
+        # Mirrored like the other image, but neither cropped nor erased: the codes are of the whole.
+        augment_images(raw, flip_alone(draws), self._table, images.numpy())
+        hide_patches(images.numpy(), fields["masked_patches"].numpy(), *self.generation.patch_grid)
+        return {"masked_images": images, **fields}
 
 
 def image_batches(
@@ -149,20 +181,20 @@ def caption_batches(
 
 
 class _Buffer:
-    """Room for one batch, as it is read and as it is handed out."""
+    """Room for one batch, as it is read and as it is handed out, in one version or more."""
 
-    def __init__(self, batch_size: int, height: int, width: int) -> None:
+    def __init__(self, batch_size: int, height: int, width: int, copies: int) -> None:
         self._raw = np.empty((batch_size, height, width, 3), np.uint8)
         self._images = torch.empty(
-            (batch_size, 3, height, width), pin_memory=torch.cuda.is_available()
+            (copies, batch_size, 3, height, width), pin_memory=torch.cuda.is_available()
         )
         self._last_use: torch.cuda.Event | None = None
 
-    def arrays(self, size: int) -> tuple[NDArray[np.uint8], torch.Tensor]:
-        """Room for `size` images, once the GPU has read what was there."""
+    def arrays(self, size: int) -> tuple[Any, ...]:
+        """Room for `size` images, raw and in each version, once the GPU has read what was there."""
         if self._last_use is not None:
             self._last_use.synchronize()
-        return self._raw[:size], self._images[:size]
+        return self._raw[:size], *(images[:size] for images in self._images)
 
     def mark_last_use(self) -> None:
         """Whatever reads the images has been queued on the current CUDA stream."""
@@ -174,8 +206,8 @@ class _Buffer:
 class _Ring:
     """Buffers to use again: a fresh one costs more than what is written into it."""
 
-    def __init__(self, batch_size: int, height: int, width: int) -> None:
-        self._shape = (batch_size, height, width)
+    def __init__(self, batch_size: int, height: int, width: int, copies: int = 1) -> None:
+        self._shape = (batch_size, height, width, copies)
         self._free: deque[_Buffer] = deque()
 
     def take(self) -> _Buffer:

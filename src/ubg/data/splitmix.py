@@ -1,7 +1,7 @@
 """SplitMix64 (Steele et al., OOPSLA 2014): random numbers that are a function of their keys.
 
-A sample's draws depend on seed, epoch and the ids of the sample alone, so they are the same in every
-batch composition, order and number of threads.
+A sample's draws depend on seed, epoch and the ids of the sample alone, so they are the same in
+every batch composition, order and number of threads.
 """
 
 import numba

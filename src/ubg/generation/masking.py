@@ -67,20 +67,6 @@ def draw_masks(
 
 
 @numba.njit(nogil=True, cache=True)
-def hide_patches(
-    images_BCHW: NDArray[np.float32], masked_BN: NDArray[np.bool_], rows: int, columns: int
-) -> None:
-    """Set the masked patches of normalised images to 0, the mean colour, in place."""
-    batch, _, height, width = images_BCHW.shape
-    patch_height, patch_width = height // rows, width // columns
-    for b in range(batch):
-        for n in range(rows * columns):
-            if masked_BN[b, n]:
-                top, left = n // columns * patch_height, n % columns * patch_width
-                images_BCHW[b, :, top : top + patch_height, left : left + patch_width] = 0.0
-
-
-@numba.njit(nogil=True, cache=True)
 def _draw(
     seed: np.uint64,
     epoch: np.uint64,

@@ -41,6 +41,10 @@ class RetrievalModel(nn.Module, ABC):
     def tower_configs(self) -> TowerConfigs:
         """The architectures of the towers, from which they can be built without their source."""
 
+    def saved_parts(self) -> dict[str, nn.Module]:
+        """What is saved of a trained model, a file each: "model" is all that retrieval needs."""
+        return {"model": self}
+
     @abstractmethod
     def pretrained_modules(self) -> list[nn.Module]:
         """Modules that hold pretrained weights; all others start at random."""

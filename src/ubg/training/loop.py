@@ -34,15 +34,15 @@ class Progress:
 def train(
     model: RetrievalModel,
     loader: TrainingLoader,
-    loss_weights: dict[str, float],
-    validate: Callable[[RetrievalModel], float],
+    loss_weights: Callable[[float], dict[str, float]],
+    validate: Callable[[RetrievalModel], dict[str, float]],
     on_epoch: Callable[[list[dict[str, float]]], None],
     training: Training,
     optimisation: Optimiser,
     seed: int,
     folder: Path,
 ) -> Progress:
-    """Train `model`, leaving `best.safetensors` and `last.safetensors` in `folder`.
+    """Train `model`, leaving `best/` and `last/` in `folder`, a file of weights per saved part.
 
     Killed at any moment and called again with the same arguments it goes on from the last
     checkpoint in `folder`. On CPU the weights are then bit-identical to those of an uninterrupted
@@ -51,9 +51,9 @@ def train(
     Args:
         model: maps a batch to a dictionary of unweighted losses.
         loader: `loader.epoch(epoch, start_step)` yields batches, `len(loader)` of them an epoch.
-        loss_weights: one weight for each loss, `{"sdm_loss": 1.0}`.
-        validate: validation R@1 in percent; the weights of the best epoch (the first of equals)
-            are kept.
+        loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
+        validate: what is measured after every epoch; by "r1", validation R@1 in percent, the
+            weights of the best epoch (the first of equals) are kept.
         on_epoch: told the record of every finished epoch, after each.
         training: epochs, precision, accumulation, time between checkpoints.
         optimisation: optimiser, learning rates and schedule.
@@ -97,7 +97,8 @@ def train(
             batch = {name: value.to(accelerator.device) for name, value in batch.items()}
             with accelerator.autocast():
                 losses = wrapped(batch)
-            accelerator.backward(weighted_sum(losses, loss_weights) / group_size)
+            weights = loss_weights(epoch + progress.step / len(loader))
+            accelerator.backward(weighted_sum(losses, weights) / group_size)
             for name, value in losses.items():
                 progress.loss_sums[name] = progress.loss_sums.get(name, 0) + value.detach().double()
             progress.step += 1
@@ -120,20 +121,21 @@ def train(
         means = _mean_losses(progress)
         if not all(torch.isfinite(torch.tensor(list(means.values())))):
             raise ValueError(f"epoch {epoch + 1}: the loss is not finite ({means}); lower the lr")
-        r1 = validate(model.eval())
+        measured = validate(model.eval())
         last_factor = factor_of((epoch + 1) * updates_per_epoch - 1)
         progress.history.append(
-            {"epoch": epoch + 1, **means, "lr_factor": last_factor, "val_r1": r1}
+            {"epoch": epoch + 1, **means, "lr_factor": last_factor}
+            | {f"val_{name}": value for name, value in measured.items()}
         )
-        bar.write(f"epoch {epoch + 1}/{training.epochs}: validation R@1 {r1:.2f}")
-        if r1 > progress.best_r1:
-            progress.best_r1, progress.best_epoch = r1, epoch + 1
-            save_weights(folder / "best.safetensors", model)
+        bar.write(f"epoch {epoch + 1}/{training.epochs}: validation {_shown(measured)}")
+        if measured["r1"] > progress.best_r1:
+            progress.best_r1, progress.best_epoch = measured["r1"], epoch + 1
+            _save_parts(folder / "best", model)
         progress.epoch, progress.step, progress.loss_sums = epoch + 1, 0, {}
         on_epoch(progress.history)
         save_state(folder / "state.pt", model, optimiser, asdict(progress))
     bar.close()
-    save_weights(folder / "last.safetensors", model)
+    _save_parts(folder / "last", model)
     return progress
 
 
@@ -149,6 +151,16 @@ def weighted_sum(losses: dict[str, Tensor], weights: dict[str, float]) -> Tensor
             f"the params give weights for {sorted(weights)}; they must be the same"
         )
     return torch.stack([losses[name] * weights[name] for name in losses]).sum()
+
+
+def _save_parts(folder: Path, model: RetrievalModel) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, part in model.saved_parts().items():
+        save_weights(folder / f"{name}.safetensors", part)
+
+
+def _shown(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.2f}" for name, value in values.items())
 
 
 def _mean_losses(progress: Progress) -> dict[str, float]:

@@ -31,7 +31,7 @@ def train_system(system: str, params: Params) -> None:
 
     Writes `models/<system>/` (weights of the best epoch by validation R@1 and of the last, the
     config and the tokenizer: all that `ubg.load` needs) and the learning curves in
-    `plots/<system>/training/`.
+    `plots/<system>/training/`; for phase 4 also what it trained beside, `models/phase4_generator/`.
     """
     scale = params.model
     table = load_prepared(PREPARED)
@@ -43,6 +43,14 @@ def train_system(system: str, params: Params) -> None:
 
     torch.manual_seed(params.seed)
     model = build_model(system, scale, len(tokenizer))
+    branch = None
+    if system == "phase4" and params.generation.enable_gen:
+        from ubg.generation.branch import add_branch
+        from ubg.models.phase3 import SharedEncoderModel
+
+        assert isinstance(model, SharedEncoderModel)
+        branch = add_branch(model, params, pack, table, tokenizer)
+        model = branch.model
     loader = TrainingLoader(
         table=rows,
         pack=pack,
@@ -52,17 +60,22 @@ def train_system(system: str, params: Params) -> None:
         mean=model.normalisation.mean,
         std=model.normalisation.std,
         seed=params.seed,
+        generation=branch.targets if branch else None,
     )
     validation = make_split(table, "val", tokenizer, scale.tokenizer.max_tokens)
 
-    def validate(model: RetrievalModel) -> float:
+    def validate(model: RetrievalModel) -> dict[str, float]:
         features = encode_split(model, validation, pack, scale.evaluation.batch_size, quiet=True)
         metrics = retrieval_metrics(
             features.text_QD, features.image_GD, validation.text_pids, validation.image_pids
         )
-        return metrics["r1"]
+        return {"r1": metrics["r1"], **(branch.validate() if branch else {})}
 
-    folder = checkpoint_folder(system, _identity(system, params, pack))
+    def loss_weights(epochs: float) -> dict[str, float]:
+        return scale.losses.weights() | (branch.loss_weights(epochs) if branch else {})
+
+    identity = _identity(params, pack, branch.fingerprint if branch else "")
+    folder = checkpoint_folder(system, identity)
     folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"{system}: {count:,} parameters, {len(rows):,} captions, {len(loader)} batches an epoch")
@@ -70,7 +83,7 @@ def train_system(system: str, params: Params) -> None:
     progress = train(
         model,
         loader,
-        scale.losses.weights(),
+        loss_weights,
         validate,
         on_epoch=lambda history: write_curves(history, folder / "curves"),
         training=scale.training,
@@ -82,8 +95,8 @@ def train_system(system: str, params: Params) -> None:
     with replace_folder(Path("plots") / system / "training") as output:
         shutil.copytree(folder / "curves", output, dirs_exist_ok=True)
     with replace_folder(Path("models") / system) as output:
-        shutil.copy(folder / "best.safetensors", output / "model.safetensors")
-        shutil.copy(folder / "last.safetensors", output / "last.safetensors")
+        shutil.copy(folder / "best" / "model.safetensors", output / "model.safetensors")
+        shutil.copy(folder / "last" / "model.safetensors", output / "last.safetensors")
         tokenizer.save_pretrained(output / "tokenizer")
         write_json(
             output / "config.json",
@@ -95,10 +108,14 @@ def train_system(system: str, params: Params) -> None:
                 "towers": model.tower_configs(),
             },
         )
+    if system == "phase4":
+        from ubg.generation.branch import write_generator
+
+        write_generator(branch, params, folder / "best")
     shutil.rmtree(folder)
 
 
-def _identity(system: str, params: Params, pack: ImagePack) -> str:
+def _identity(params: Params, pack: ImagePack, branch: str) -> str:
     """A fingerprint of all that decides the result: params, code and data."""
     package = Path(ubg.__file__).parent
     code = hashlib.sha256()
@@ -112,4 +129,5 @@ def _identity(system: str, params: Params, pack: ImagePack) -> str:
         pack.fingerprint,
         file_fingerprint(PREPARED / "annotations.csv"),
         sorted(file_fingerprint(path) for path in TOKENIZER.iterdir()),
+        branch,
     )

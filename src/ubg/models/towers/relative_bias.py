@@ -78,7 +78,10 @@ class GridBias(nn.Module):
         """[B, heads, L, L] for tokens at `positions`."""
         patch_BL = positions.patch_BL
         is_patch_BL = patch_BL != NOT_A_PATCH
-        row_BL, column_BL = patch_BL.clamp(min=0) // self.grid[1], patch_BL.clamp(min=0) % self.grid[1]
+        row_BL, column_BL = (
+            patch_BL.clamp(min=0) // self.grid[1],
+            patch_BL.clamp(min=0) % self.grid[1],
+        )
         both_BLL = is_patch_BL[:, :, None] & is_patch_BL[:, None, :]
         bias_BLLh = self.rows(_distance(row_BL, self.grid[0])) + self.columns(
             _distance(column_BL, self.grid[1])

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from transformers import T5EncoderModel
 
+from ubg.models.towers.attention_mask import additive_mask
 from ubg.models.towers.relative_bias import NOT_A_PATCH, GridBias, Positions, sequence_bias
 from ubg.models.towers.text import TextEncoder, masked_mean
 from ubg.params import SharedEncoder
@@ -40,7 +41,9 @@ class SharedTextImageEncoder(nn.Module):
         nn.init.normal_(self.image_to_token.weight, std=scale * image_width**-0.5)
         nn.init.zeros_(self.image_to_token.bias)
         self.modality_embedding = nn.Parameter(torch.randn(2, self.width) * 0.1 * scale)
-        self.class_token = nn.Parameter(torch.randn(self.width) * scale) if params.cls_token else None
+        self.class_token = (
+            nn.Parameter(torch.randn(self.width) * scale) if params.cls_token else None
+        )
         self.grid_bias = None
         if params.image_positions == "2d":
             if not isinstance(text.transformer, T5EncoderModel):
@@ -77,9 +80,7 @@ class SharedTextImageEncoder(nn.Module):
         hidden_BLC = stack.dropout(tokens_BLC)
         blocked_B11L = additive_mask(mask_BL)
         for block in stack.block:
-            hidden_BLC = block(
-                hidden_BLC, attention_mask=blocked_B11L, position_bias=bias_BhLL
-            )[0]
+            hidden_BLC = block(hidden_BLC, attention_mask=blocked_B11L, position_bias=bias_BhLL)[0]
         return stack.dropout(stack.final_layer_norm(hidden_BLC))
 
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
@@ -110,9 +111,3 @@ class SharedTextImageEncoder(nn.Module):
             last_B = mask_BL.shape[1] - 1 - mask_BL.flip(1).argmax(dim=1)
             return features_BLC[torch.arange(len(features_BLC), device=last_B.device), last_B]
         return masked_mean(features_BLC, mask_BL)
-
-
-def additive_mask(mask_BL: Tensor) -> Tensor:
-    """0 where a token is real and a very low score where it is not, float [B, 1, 1, L]."""
-    lowest = torch.finfo(torch.float32).min
-    return (1.0 - mask_BL.float())[:, None, None, :] * lowest

@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from ubg.models.contract import Normalisation
+from ubg.models.towers.attention_mask import additive_mask
 from ubg.models.towers.embeddings import ConvStem, GridEmbeddings, resize_positions
 from ubg.models.towers.pretrained import load_pretrained
 from ubg.params import Image, VisionTower
@@ -52,6 +53,24 @@ class VisionEncoder(nn.Module):
     def tokens(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] to tokens [B, L, C]."""
         return self.transformer(pixel_values=images).last_hidden_state
+
+    def tokens_of_embeddings(self, embeddings_BLC: Tensor, mask_BL: Tensor) -> Tensor:
+        """What the transformer makes of any patch embeddings, positions added, [B, L, C].
+
+        Args:
+            embeddings_BLC: see `GridEmbeddings`; SigLIP's, which have no class token.
+            mask_BL: 1 on patches, 0 on padding.
+        """
+        body = getattr(self.transformer, "vision_model", self.transformer)
+        hidden = body.encoder(
+            inputs_embeds=embeddings_BLC, attention_mask=additive_mask(mask_BL)
+        ).last_hidden_state
+        return body.post_layernorm(hidden)
+
+    @property
+    def embeddings(self) -> GridEmbeddings:
+        """From pixels to patch embeddings with their positions."""
+        return getattr(self.transformer, "vision_model", self.transformer).embeddings
 
 
 def clip_vision(

@@ -1,0 +1,95 @@
+"""The training-only branch of phase 4: from a batch to scores of its masked codes."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ubg.generation.condition import MaskedCondition, indices_of
+from ubg.generation.decoder import UNKNOWN, CodeDecoder
+from ubg.losses.generation import IGNORED
+from ubg.models.phase3 import SharedEncoderModel
+from ubg.params import Generation, TextTower
+
+
+class Predictions(NamedTuple):
+    """Scores at the P positions that were to be predicted, sample by sample.
+
+    Attributes:
+        logits_PV: scores of the codes.
+        target_ids_P: the true codes.
+        sample_P: which sample of the batch the position belongs to.
+        position_P: its index in the code grid, in raster order.
+    """
+
+    logits_PV: Tensor
+    target_ids_P: Tensor
+    sample_P: Tensor
+    position_P: Tensor
+
+
+class Generator(nn.Module):
+    """Condition and decoder. Legend as in both, and P predicted positions."""
+
+    def __init__(self, condition: MaskedCondition, decoder: CodeDecoder):
+        super().__init__()
+        self.condition = condition
+        self.decoder = decoder
+
+    def forward(self, retrieval: SharedEncoderModel, batch: dict[str, Tensor]) -> Predictions:
+        """Predict the codes of the batch from what it shows of them.
+
+        Args:
+            retrieval: encodes captions and visible patches.
+            batch: the fields of `MaskedCondition.forward` and of `GenerationTargets.fields`.
+        """
+        features_BLC, mask_BL = self.condition(retrieval, batch)
+        position_BK, query_mask_BK = indices_of(batch["vq_target_attn_mask"])
+        target_BK = batch["vq_target_ids"].gather(1, position_BK)
+        target_BK = torch.where(query_mask_BK.bool(), target_BK, IGNORED)
+        if self.decoder.causal:
+            known_BK = torch.where(target_BK == IGNORED, UNKNOWN, target_BK).roll(1, dims=1)
+            known_BK[:, 0] = UNKNOWN
+        else:
+            known_BK = batch["vq_known_ids"].gather(1, position_BK)
+        decoded_BKC = self.decoder(known_BK, position_BK, query_mask_BK, features_BLC, mask_BL)
+        sample_P, query_P = (target_BK != IGNORED).nonzero(as_tuple=True)
+        return Predictions(
+            self.decoder.head(decoded_BKC[sample_P, query_P]),
+            target_BK[sample_P, query_P],
+            sample_P,
+            position_BK[sample_P, query_P],
+        )
+
+
+def build_generator(
+    retrieval: SharedEncoderModel,
+    generation: Generation,
+    t5: TextTower,
+    codes: int,
+    length: int,
+    attention: str,
+) -> Generator:
+    """The branch for `retrieval`; random weights come from torch's global generator.
+
+    Args:
+        retrieval: phase 3.
+        generation: kind and depth of the decoder, what is shown of a masked patch.
+        t5: dropout, heads and feed-forward width, those of the encoder.
+        codes: size of the codebook.
+        length: positions of the code grid.
+        attention: implementation, "sdpa" or "eager".
+    """
+    width = retrieval.encoder.width
+    decoder = CodeDecoder(
+        width=width,
+        layers=generation.decoder_layers,
+        heads=t5.heads or width // 64,  # 64 per head in all published sizes
+        mlp_width=t5.mlp_width or 4 * width,
+        dropout=t5.dropout,
+        codes=codes,
+        length=length,
+        causal=generation.decoder == "autoregressive",
+        attention=attention,
+    )
+    return Generator(MaskedCondition(retrieval.vision.width, generation.masked_patch), decoder)

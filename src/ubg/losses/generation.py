@@ -1,0 +1,22 @@
+"""Cross-entropy of predicted VQ codes."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+IGNORED = -100
+
+
+def generation_loss(logits: Tensor, target_ids: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy over the positions to be predicted, in nats, with smoothed labels.
+
+    The label is 1 - s on the true code plus s / V on each of the V codes (Szegedy et al.,
+    arXiv 1512.00567, section 7).
+
+    Args:
+        logits: [P, V], scores of the codes at P positions.
+        target_ids: long [P]; IGNORED where nothing is to be predicted.
+        label_smoothing: s, in [0, 1).
+    """
+    return F.cross_entropy(
+        logits.float(), target_ids, ignore_index=IGNORED, label_smoothing=label_smoothing
+    )
