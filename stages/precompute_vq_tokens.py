@@ -1,0 +1,35 @@
+"""Encode every packed image.
+
+On several GPUs: `PYTHONPATH=src accelerate launch stages/precompute_vq_tokens.py`.
+"""
+
+from ubg.cli import run_stage
+
+
+def main() -> None:
+    """Write `data/vq_tokens.h5`."""
+    from ubg.params import load_params
+
+    params = load_params().model.vq_tokens  # before the slow imports: a wrong value shows at once
+
+    from pathlib import Path
+
+    from ubg.data.image_pack import ImagePack
+    from ubg.data.vq_encode import encode_pack
+    from ubg.models.vqgan.folder import load_vqgan, vqgan_fingerprint
+
+    folder = Path("models/vqgan")
+    encode_pack(
+        load_vqgan(folder, decoder=False),
+        vqgan_fingerprint(folder),
+        ImagePack("data/images"),
+        params,
+        Path("data/vq_tokens.h5"),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(
+        "Encode every packed image and its mirror image with the VQGAN, into data/vq_tokens.h5.",
+        main,
+    )
