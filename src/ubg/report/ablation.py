@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -72,6 +72,7 @@ class SystemMetrics(_Part):
     test: Directions
     val: Directions
     last: LastWeights
+    generation: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)

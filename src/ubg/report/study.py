@@ -1,0 +1,245 @@
+"""A study: experiments that differ in their seed alone are one group, groups are compared.
+
+Two systems, or two groups, are compared over the same queries and the same seeds. A query's
+difference is its mean over the seeds; the interval comes from resampling identities, and the
+standard deviation over the seeds beside it says how much a single run moves the result.
+"""
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ubg.report.ablation import STEP_BEFORE
+from ubg.report.bootstrap import Interval, paired_bootstrap
+from ubg.report.experiments import Experiment
+from ubg.report.queries import METRICS, QueryResults, require_same_queries
+
+
+@dataclass(frozen=True)
+class Group:
+    """Experiments that differ in their seed alone, by seed; `values` are the params that vary."""
+
+    values: dict[str, Any]
+    runs: dict[int, Experiment]
+
+    @property
+    def label(self) -> str:
+        params = [f"{key}={shown(value)}" for key, value in self.values.items()]
+        return ", ".join(params) or "all runs"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample standard deviation over `seeds` runs; None where there is one run only."""
+
+    seeds: int
+    mean: float
+    deviation: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One side less the other, points of percent by the keys of `METRICS`.
+
+    Attributes:
+        heading: what is compared, such as `phase4 – phase3`.
+        label: where, a group's label.
+        system: whose results come first.
+        seeds: over which runs.
+        intervals: over queries, of the mean over the seeds.
+        deviations: of the single runs' differences over the seeds, None for one run.
+    """
+
+    heading: str
+    label: str
+    system: str
+    seeds: tuple[int, ...]
+    intervals: dict[str, Interval]
+    deviations: dict[str, float | None]
+
+
+def group_experiments(experiments: list[Experiment]) -> list[Group]:
+    """Put experiments that differ in their seed alone together; groups in order of their values.
+
+    Raises:
+        ValueError: two experiments with the same params and the same seed.
+    """
+    varying = varying_keys(experiments)
+    runs: dict[tuple[str, ...], dict[int, Experiment]] = {}
+    for experiment in experiments:
+        key = tuple(shown(experiment.params.get(name)) for name in varying)
+        of_group = runs.setdefault(key, {})
+        if experiment.seed in of_group:
+            raise ValueError(
+                f"experiments {of_group[experiment.seed].name} and {experiment.name} have the same "
+                "params and seed; name those to include, or `dvc exp remove` one of the two"
+            )
+        of_group[experiment.seed] = experiment
+    groups = []
+    for found in runs.values():
+        params = next(iter(found.values())).params
+        values = {name: params.get(name) for name in varying}
+        groups.append(Group(values, dict(sorted(found.items()))))
+    return sorted(groups, key=lambda group: [_order(value) for value in group.values.values()])
+
+
+def varying_keys(experiments: list[Experiment]) -> list[str]:
+    """The params that make groups; keys of presets count only where one preset has two values."""
+    keys = dict.fromkeys(key for experiment in experiments for key in experiment.params)
+    varying = []
+    for key in keys:
+        if key in ("dataset", "scale"):
+            values = {experiment.params[key] for experiment in experiments}
+            differs = len(values) > 1
+        else:
+            by_preset: dict[tuple[str, str], set[str]] = {}
+            for experiment in experiments:
+                preset = (experiment.params["dataset"], experiment.params["scale"])
+                by_preset.setdefault(preset, set()).add(shown(experiment.params.get(key)))
+            differs = any(len(values) > 1 for values in by_preset.values())
+        if differs:
+            varying.append(key)
+    return varying
+
+
+def retrieval_spread(group: Group, system: str) -> dict[str, Spread]:
+    """Text-to-image metrics of one system on test over the seeds, by the keys of `METRICS`."""
+    runs = [run.metrics[system].test.t2i.model_dump() for run in group.runs.values()]
+    return {metric: _spread([run[metric] for run in runs]) for metric in METRICS}
+
+
+def generation_spread(group: Group, system: str) -> dict[str, Spread]:
+    """What all runs report under `generation` as plain numbers, in the order of the file."""
+    runs = [run.metrics[system].generation for run in group.runs.values()]
+    names = [name for name in runs[0] if all(_is_number(run.get(name)) for run in runs)]
+    return {name: _spread([float(run[name]) for run in runs]) for name in names}
+
+
+def system_differences(groups: list[Group], systems: list[str]) -> list[Difference]:
+    """Each system against its step before, within each group, where both are among `systems`.
+
+    Raises:
+        ValueError: runs over other queries.
+    """
+    found = []
+    for system in systems:
+        before = STEP_BEFORE.get(system)
+        if before not in systems:
+            continue
+        for group in groups:
+            ours = {seed: run.queries[system] for seed, run in group.runs.items()}
+            theirs = {seed: run.queries[before] for seed, run in group.runs.items()}
+            heading = f"{system} – {before}"
+            found.append(_difference(heading, group.label, system, ours, theirs))
+    return found
+
+
+def reference_differences(
+    groups: list[Group], systems: list[str], reference: dict[str, str]
+) -> list[Difference]:
+    """Each group against the group that has the values of `reference` and is otherwise the same.
+
+    Groups without such a counterpart are left out.
+
+    Args:
+        groups: of the study.
+        systems: each is compared with itself.
+        reference: see `parse_reference`.
+
+    Raises:
+        ValueError: a key that does not vary, nothing to compare, no seed in common, other queries.
+    """
+    for key in reference:
+        if key not in groups[0].values:
+            varying = ", ".join(groups[0].values) or "none but the seed"
+            raise ValueError(f"--reference: {key} does not vary; what does: {varying}")
+    by_values = {_shown_values(group.values): group for group in groups}
+    against = ", ".join(f"{key}={value}" for key, value in reference.items())
+    found = []
+    for system in systems:
+        for group in groups:
+            wanted = tuple(reference.get(key, shown(value)) for key, value in group.values.items())
+            if wanted == _shown_values(group.values) or wanted not in by_values:
+                continue
+            ours = {seed: run.queries[system] for seed, run in group.runs.items()}
+            theirs = {seed: run.queries[system] for seed, run in by_values[wanted].runs.items()}
+            heading = f"{system}, against {against}"
+            found.append(_difference(heading, group.label, system, ours, theirs))
+    if not found:
+        raise ValueError(f"--reference: no group has its like with {against}")
+    return found
+
+
+def parse_reference(text: str) -> dict[str, str]:
+    """Parse `key=value` or `key=value,key=value` to the values as `shown` writes them.
+
+    Raises:
+        ValueError: another form.
+    """
+    reference = {}
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        if not (key and equals and value):
+            raise ValueError(f"--reference: {part!r} is not of the form key=value")
+        try:
+            value = shown(float(value))
+        except ValueError:
+            value = value.strip()
+        reference[key.strip()] = value
+    return reference
+
+
+def shown(value: Any) -> str:
+    """A param as labels show it: 1 and 1.0 are the same number."""
+    if _is_number(value):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return "[" + " ".join(shown(part) for part in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _difference(
+    heading: str,
+    label: str,
+    system: str,
+    ours: Mapping[int, QueryResults],
+    theirs: Mapping[int, QueryResults],
+) -> Difference:
+    seeds = tuple(sorted(ours.keys() & theirs.keys()))
+    if not seeds:
+        raise ValueError(f"{heading}, {label}: no seed in common; run both with the same seeds")
+    first = ours[seeds[0]]
+    for seed in seeds:
+        for side in (ours[seed], theirs[seed]):
+            require_same_queries(
+                side, first, f"{heading}, {label}: seed {seed}", f"seed {seeds[0]}"
+            )
+    intervals, deviations = {}, {}
+    for metric in METRICS:
+        difference_SQ = np.stack(
+            [ours[seed].values(metric) - theirs[seed].values(metric) for seed in seeds]
+        )
+        intervals[metric] = paired_bootstrap(difference_SQ.mean(axis=0), first.pids)
+        deviations[metric] = _spread(difference_SQ.mean(axis=1).tolist()).deviation
+    return Difference(heading, label, system, seeds, intervals, deviations)
+
+
+def _spread(values: list[float]) -> Spread:
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(len(values), statistics.fmean(values), deviation)
+
+
+def _shown_values(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(shown(value) for value in values.values())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _order(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, before all else by name."""
+    return (False, float(value), "") if _is_number(value) else (True, 0.0, shown(value))
