@@ -43,23 +43,53 @@ class Generator(nn.Module):
             retrieval: encodes captions and visible patches.
             batch: the fields of `MaskedCondition.forward` and of `GenerationTargets.fields`.
         """
+        target_BL = batch["vq_target_ids"]
+        known_BL = batch["vq_known_ids"]
+        if self.decoder.causal:  # teacher forcing
+            known_BL = torch.where(target_BL == IGNORED, UNKNOWN, target_BL)
         features_BLC, mask_BL = self.condition(retrieval, batch)
-        position_BK, query_mask_BK = indices_of(batch["vq_target_attn_mask"])
-        target_BK = batch["vq_target_ids"].gather(1, position_BK)
-        target_BK = torch.where(query_mask_BK.bool(), target_BK, IGNORED)
-        if self.decoder.causal:
-            known_BK = torch.where(target_BK == IGNORED, UNKNOWN, target_BK).roll(1, dims=1)
-            known_BK[:, 0] = UNKNOWN
-        else:
-            known_BK = batch["vq_known_ids"].gather(1, position_BK)
-        decoded_BKC = self.decoder(known_BK, position_BK, query_mask_BK, features_BLC, mask_BL)
-        sample_P, query_P = (target_BK != IGNORED).nonzero(as_tuple=True)
+        decoded_BKC, position_BK, query_mask_BK = self._decode(
+            features_BLC, mask_BL, known_BL, batch["vq_target_attn_mask"]
+        )
+        target_BK = target_BL.gather(1, position_BK)
+        scored_BK = query_mask_BK.bool() & (target_BK != IGNORED)
+        sample_P, query_P = scored_BK.nonzero(as_tuple=True)
         return Predictions(
             self.decoder.head(decoded_BKC[sample_P, query_P]),
             target_BK[sample_P, query_P],
             sample_P,
             position_BK[sample_P, query_P],
         )
+
+    def scores(
+        self, features_BLC: Tensor, mask_BL: Tensor, known_BL: Tensor, queried_BL: Tensor
+    ) -> Tensor:
+        """Scores [B, L, V] of the codes at the queried positions, 0 at all others.
+
+        Args:
+            features_BLC: of the condition, whose L is another one.
+            mask_BL: of the features.
+            known_BL: long; codes of the grid as far as they are known, UNKNOWN elsewhere.
+            queried_BL: bool; the positions that the decoder deals with.
+        """
+        decoded_BKC, position_BK, query_mask_BK = self._decode(
+            features_BLC, mask_BL, known_BL, queried_BL
+        )
+        logits_BKV = self.decoder.head(decoded_BKC) * query_mask_BK[..., None]
+        scores_BLV = logits_BKV.new_zeros(*known_BL.shape, self.decoder.codes)
+        return scores_BLV.scatter_add(1, position_BK[..., None].expand_as(logits_BKV), logits_BKV)
+
+    def _decode(
+        self, features_BLC: Tensor, mask_BL: Tensor, known_BL: Tensor, queried_BL: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decoder features of the queries [B, K, C], their positions and their mask [B, K]."""
+        position_BK, query_mask_BK = indices_of(queried_BL)
+        known_BK = known_BL.gather(1, position_BK)
+        if self.decoder.causal:
+            known_BK = known_BK.roll(1, dims=1)
+            known_BK[:, 0] = UNKNOWN
+        decoded_BKC = self.decoder(known_BK, position_BK, query_mask_BK, features_BLC, mask_BL)
+        return decoded_BKC, position_BK, query_mask_BK
 
 
 def build_generator(

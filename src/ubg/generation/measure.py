@@ -18,8 +18,6 @@ from ubg.generation.floors import position_unigram_ce, unigram_ce
 from ubg.generation.targets import GenerationTargets
 from ubg.models.phase4 import GenerativeModel
 
-RATIO_EDGES = (0.0, 0.6, 0.7, 0.8, 0.9, 1.0)
-
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -61,6 +59,13 @@ class HeldOut:
             hide_patches(shown.numpy(), fields["masked_patches"].numpy(), *self.targets.patch_grid)
             fields |= {"masked_images": shown, **self.captions.batch(caption_rows[rows])}
             yield rows, {name: value.to(device) for name, value in fields.items()}
+
+    def mask_ratios(self) -> NDArray[np.float64]:
+        """The share of masked patches of each sample, 0 to 1."""
+        image_ids = self.table["image_id"].to_numpy(np.int64)
+        caption_ids = self.table["caption_id"].to_numpy(np.int64)
+        fields = self.targets.fields(0, image_ids, caption_ids, np.zeros(len(image_ids), np.bool_))
+        return fields["masked_patches"].double().mean(dim=1).numpy()
 
 
 @dataclass(frozen=True)

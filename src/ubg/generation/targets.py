@@ -1,5 +1,7 @@
 """The fields of a batch that the generative branch needs."""
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,8 @@ from ubg.generation.decoder import UNKNOWN
 from ubg.generation.masking import draw_masks
 from ubg.losses.generation import IGNORED
 from ubg.params import Generation
+
+Flags = TypeVar("Flags", NDArray[np.bool_], torch.Tensor)
 
 
 class GenerationTargets:
@@ -62,8 +66,8 @@ class GenerationTargets:
             self.generation, self.patch_grid, self.seed, epoch, image_ids, caption_ids
         )
         ids_BL = self.tokens.batch(image_ids, mirrored_B)
-        queried_BL = masks.masked_BN[:, self._patch_of_L]
-        revealed_BL = masks.revealed_BN[:, self._patch_of_L]
+        queried_BL = self.codes_of_patches(masks.masked_BN)
+        revealed_BL = self.codes_of_patches(masks.revealed_BN)
         if self.generation.decoder == "autoregressive":
             revealed_BL[:] = False  # it is told all codes before the one it predicts
         if self.generation.target == "whole":
@@ -76,3 +80,7 @@ class GenerationTargets:
             "vq_target_attn_mask": queried_BL,
         }
         return {name: torch.from_numpy(values) for name, values in fields.items()}
+
+    def codes_of_patches(self, patches_BN: Flags) -> Flags:
+        """Per patch [B, N] to per code [B, L]: a code has the value of the patch around it."""
+        return patches_BN[:, self._patch_of_L]

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ubg.report.bootstrap import Interval, paired_bootstrap
-from ubg.report.forest import Comparison
+from ubg.report.bootstrap import Interval, paired_bootstraps
+from ubg.report.forest import Comparison, difference_cell
 from ubg.report.queries import METRICS, QueryResults, require_same_queries
 from ubg.report.style import COLOURS, figure
 
@@ -247,10 +247,8 @@ def _intervals(
 ) -> dict[str, Interval]:
     ours, theirs = queries[system], queries[before]
     require_same_queries(ours, theirs, system, before)
-    return {
-        metric: paired_bootstrap(ours.values(metric) - theirs.values(metric), ours.pids)
-        for metric in METRICS
-    }
+    differences = {metric: ours.values(metric) - theirs.values(metric) for metric in METRICS}
+    return paired_bootstraps(differences, ours.pids)
 
 
 def _interval_lines(rows: list[AblationRow]) -> list[str]:
@@ -263,7 +261,7 @@ def _interval_lines(rows: list[AblationRow]) -> list[str]:
     ]
     for row in rows:
         if row.intervals is not None:
-            cells = [interval.markdown() for interval in row.intervals.values()]
+            cells = [difference_cell(interval) for interval in row.intervals.values()]
             lines.append(_markdown_line([f"{row.system} – {row.step_before}", *cells]))
     return [*lines, "", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
 

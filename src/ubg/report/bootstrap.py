@@ -1,5 +1,8 @@
-"""Paired bootstrap: how far the queries at hand leave the difference of two systems open."""
+"""Confidence intervals of the difference of two systems: over the queries and over the seeds."""
 
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_WEIGHTS = 2_000_000
+# 97.5 % quantiles of Student's t for 1 to 10 degrees of freedom.
+T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,8 @@ class Interval:
         return self.low > 0 or self.high < 0
 
     def markdown(self) -> str:
-        """Such as `+1.20 [-0.31, +2.75]`, the mean in bold where the interval excludes zero."""
-        mark = "**" if self.excludes_zero else ""
-        return f"{mark}{self.mean:+z.2f}{mark} [{self.low:+z.2f}, {self.high:+z.2f}]"
+        """Such as `[-0.31, +2.75]`."""
+        return f"[{self.low:+z.2f}, {self.high:+z.2f}]"
 
 
 def paired_bootstrap(
@@ -34,7 +38,19 @@ def paired_bootstrap(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Percentile interval of the mean difference of two systems over the same queries.
+    """The interval of one metric, see `paired_bootstraps`: `difference_Q` [Q], `pids` [Q]."""
+    alone = {"": difference_Q}
+    return paired_bootstraps(alone, pids, resamples, confidence, seed)[""]
+
+
+def paired_bootstraps(
+    differences: Mapping[str, NDArray[Any]],
+    pids: NDArray[Any],
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Percentile intervals of the mean differences of two systems over the same queries.
 
     Captions of one identity share its images and are not independent: whole identities are drawn
     with replacement (cluster bootstrap; Davison and Hinkley, "Bootstrap Methods and their
@@ -46,25 +62,45 @@ def paired_bootstrap(
     training run would give is not in it.
 
     Args:
-        difference_Q: [Q], result of one system less that of the other, per query.
+        differences: [Q] by metric, result of one system less that of the other, per query.
         pids: [Q], the identity of each query; give every query its own to resample queries.
         resamples: how many means are drawn.
         confidence: the share of them inside the interval.
         seed: of the draws.
     """
     _, cluster_Q = np.unique(pids, return_inverse=True)
-    sum_C = np.bincount(cluster_Q, weights=difference_Q)
     queries_C = np.bincount(cluster_Q)
-    clusters = len(sum_C)
+    clusters, metrics = len(queries_C), len(differences)
+    sums_CM = np.empty((clusters, metrics))
+    for column, difference_Q in enumerate(differences.values()):
+        sums_CM[:, column] = np.bincount(cluster_Q, weights=difference_Q)
 
     rng = np.random.default_rng(seed)
     chances_C = np.full(clusters, 1 / clusters)
     rows = max(1, CHUNK_WEIGHTS // clusters)
-    means_R = np.empty(resamples)
+    means_RM = np.empty((resamples, metrics))
     for start in range(0, resamples, rows):
-        chunk = means_R[start : start + rows]
+        chunk = means_RM[start : start + rows]
         weights_RC = rng.multinomial(clusters, chances_C, size=len(chunk)).astype(np.float64)
-        chunk[:] = (weights_RC @ sum_C) / (weights_RC @ queries_C)
+        chunk[:] = (weights_RC @ sums_CM) / (weights_RC @ queries_C)[:, None]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(means_R, [tail, 1 - tail])
-    return Interval(float(np.mean(difference_Q)), float(low), float(high))
+    low_M, high_M = np.quantile(means_RM, [tail, 1 - tail], axis=0)
+    return {
+        metric: Interval(float(np.mean(difference_Q)), float(low), float(high))
+        for (metric, difference_Q), low, high in zip(
+            differences.items(), low_M, high_M, strict=True
+        )
+    }
+
+
+def interval_over_seeds(differences: Sequence[float]) -> Interval | None:
+    """95 % interval of the mean of one difference per seed (Student's t); None for a single seed.
+
+    Beyond eleven seeds the quantile of ten degrees of freedom stays: on the safe side.
+    """
+    seeds = len(differences)
+    if seeds == 1:
+        return None
+    mean, deviation = statistics.fmean(differences), statistics.stdev(differences)
+    reach = T_975[min(seeds - 1, len(T_975)) - 1] * deviation / math.sqrt(seeds)
+    return Interval(mean, mean - reach, mean + reach)

@@ -57,6 +57,10 @@ def evaluate_system(system: str, params: Params) -> None:
                 label = dataset_label(params.data.title, params.data.synthetic) + ", test"
                 _draw_figures(system, label, split, features, text_to_image, image_to_text, pack)
         metrics |= measured if name == "selected" else {name: measured}
+    if system == "phase4":
+        from ubg.report.generation import evaluate_generation
+
+        metrics |= evaluate_generation(folder, table, pack, params)
     write_json(Path("metrics") / f"{system}.json", metrics)
     for direction, values in metrics["test"].items():
         print(f"test {direction}: " + "  ".join(f"{name} {v:.2f}" for name, v in values.items()))

@@ -13,16 +13,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A line of the plot, below the heading `group`; `interval` in points of percent."""
+    """A line of the plot, below the heading `group`; the intervals are in points of percent.
+
+    `over_seeds` is there where the same was measured with several seeds.
+    """
 
     group: str
     label: str
     colour: str
     interval: Interval
+    over_seeds: Interval | None = None
+
+
+def differs(interval: Interval, over_seeds: Interval | None = None) -> bool:
+    """Whether each interval that there is excludes zero."""
+    return interval.excludes_zero and (over_seeds is None or over_seeds.excludes_zero)
+
+
+def difference_cell(interval: Interval, over_seeds: Interval | None = None) -> str:
+    """A table cell such as `**+1.20** [+0.31, +2.75]`, bold where it `differs`."""
+    mark = "**" if differs(interval, over_seeds) else ""
+    cell = f"{mark}{interval.mean:+z.2f}{mark} {interval.markdown()}"
+    return cell if over_seeds is None else f"{cell} seeds {over_seeds.markdown()}"
 
 
 def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], note: str) -> None:
-    """Draw a dot per comparison on its interval, filled where the interval excludes zero.
+    """Draw a dot per comparison on its intervals, filled where they exclude zero.
+
+    The thick line is the interval over the queries, the thin grey one that over the seeds.
 
     Args:
         path: the PNG to write.
@@ -55,15 +73,21 @@ def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], not
         axes.spines["left"].set_visible(False)
         axes.set_ylim(max(lines, 1) - 0.4, -0.6)
         axes.margins(x=0.12)
-        axes.set_xlabel("difference in points, with its 95 % interval")
-        axes.set_title(title)
-        axes.plot([], [], "o", color=FAINT, label="interval excludes zero")
-        axes.plot([], [], "o", color=FAINT, markerfacecolor="white", label="interval holds zero")
-        drawing.legend(loc="outside lower left", ncols=2, title=note, alignment="left")
+        axes.set_xlabel("difference in points")
+        axes.plot([], [], color=INK, label="95 %, queries")
+        if any(comparison.over_seeds for comparison in comparisons):
+            axes.plot([], [], color=FAINT, linewidth=1, marker="|", label="95 %, seeds")
+        axes.plot([], [], "o", color=INK, label="excludes zero")
+        axes.plot([], [], "o", color=INK, markerfacecolor="white", label="holds zero")
+        drawing.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        drawing.legend(loc="outside lower left", ncols=4, title=note, alignment="left")
 
 
 def _draw_line(axes: "Axes", height: int, comparison: Comparison) -> None:
-    interval, colour = comparison.interval, comparison.colour
+    interval, colour, seeds = comparison.interval, comparison.colour, comparison.over_seeds
+    if seeds is not None:
+        ends = [seeds.low, seeds.high]
+        axes.plot(ends, [height, height], color=FAINT, linewidth=1, marker="|", zorder=1.5)
     axes.plot([interval.low, interval.high], [height, height], color=colour, zorder=2)
     axes.plot(
         interval.mean,
@@ -71,13 +95,13 @@ def _draw_line(axes: "Axes", height: int, comparison: Comparison) -> None:
         "o",
         markersize=8,
         color=colour,
-        markerfacecolor=colour if interval.excludes_zero else "white",
+        markerfacecolor=colour if differs(interval, seeds) else "white",
         markeredgewidth=1.8,
         zorder=3,
     )
     axes.annotate(
         f"{interval.mean:+z.1f}",
-        (interval.high, height),
+        (max(interval.high, seeds.high if seeds else interval.high), height),
         xytext=(7, 0),
         textcoords="offset points",
         va="center",

@@ -1,8 +1,8 @@
 """A study: experiments that differ in their seed alone are one group, groups are compared.
 
 Two systems, or two groups, are compared over the same queries and the same seeds. A query's
-difference is its mean over the seeds; the interval comes from resampling identities, and the
-standard deviation over the seeds beside it says how much a single run moves the result.
+difference is its mean over the seeds. Two intervals go with it, since there are two sources of
+chance: one from resampling identities, for these runs, and one over the seeds, for these queries.
 """
 
 import statistics
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ubg.report.ablation import STEP_BEFORE
-from ubg.report.bootstrap import Interval, paired_bootstrap
+from ubg.report.bootstrap import Interval, interval_over_seeds, paired_bootstraps
 from ubg.report.experiments import Experiment
 from ubg.report.queries import METRICS, QueryResults, require_same_queries
 
@@ -50,7 +50,7 @@ class Difference:
         system: whose results come first.
         seeds: over which runs.
         intervals: over queries, of the mean over the seeds.
-        deviations: of the single runs' differences over the seeds, None for one run.
+        over_seeds: of the single runs' differences, None for one run.
     """
 
     heading: str
@@ -58,7 +58,7 @@ class Difference:
     system: str
     seeds: tuple[int, ...]
     intervals: dict[str, Interval]
-    deviations: dict[str, float | None]
+    over_seeds: dict[str, Interval | None]
 
 
 def group_experiments(experiments: list[Experiment]) -> list[Group]:
@@ -142,7 +142,8 @@ def reference_differences(
 ) -> list[Difference]:
     """Each group against the group that has the values of `reference` and is otherwise the same.
 
-    Groups without such a counterpart are left out.
+    Left out are groups without such a counterpart, and systems that the params do not reach: all
+    their results are the same.
 
     Args:
         groups: of the study.
@@ -160,6 +161,7 @@ def reference_differences(
     against = ", ".join(f"{key}={value}" for key, value in reference.items())
     found = []
     for system in systems:
+        of_system = []
         for group in groups:
             wanted = tuple(reference.get(key, shown(value)) for key, value in group.values.items())
             if wanted == _shown_values(group.values) or wanted not in by_values:
@@ -167,9 +169,13 @@ def reference_differences(
             ours = {seed: run.queries[system] for seed, run in group.runs.items()}
             theirs = {seed: run.queries[system] for seed, run in by_values[wanted].runs.items()}
             heading = f"{system}, against {against}"
-            found.append(_difference(heading, group.label, system, ours, theirs))
+            of_system.append(_difference(heading, group.label, system, ours, theirs))
+        if any(
+            interval.low or interval.high for d in of_system for interval in d.intervals.values()
+        ):
+            found += of_system
     if not found:
-        raise ValueError(f"--reference: no group has its like with {against}")
+        raise ValueError(f"--reference: no group differs from its like with {against}")
     return found
 
 
@@ -214,17 +220,17 @@ def _difference(
     first = ours[seeds[0]]
     for seed in seeds:
         for side in (ours[seed], theirs[seed]):
-            require_same_queries(
-                side, first, f"{heading}, {label}: seed {seed}", f"seed {seeds[0]}"
-            )
-    intervals, deviations = {}, {}
+            name = f"{heading}, {label}: seed {seed}"
+            require_same_queries(side, first, name, f"seed {seeds[0]}")
+    means, over_seeds = {}, {}
     for metric in METRICS:
         difference_SQ = np.stack(
             [ours[seed].values(metric) - theirs[seed].values(metric) for seed in seeds]
         )
-        intervals[metric] = paired_bootstrap(difference_SQ.mean(axis=0), first.pids)
-        deviations[metric] = _spread(difference_SQ.mean(axis=1).tolist()).deviation
-    return Difference(heading, label, system, seeds, intervals, deviations)
+        means[metric] = difference_SQ.mean(axis=0)
+        over_seeds[metric] = interval_over_seeds(difference_SQ.mean(axis=1).tolist())
+    intervals = paired_bootstraps(means, first.pids)
+    return Difference(heading, label, system, seeds, intervals, over_seeds)
 
 
 def _spread(values: list[float]) -> Spread:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ubg.report.ablation import COLUMNS
-from ubg.report.forest import Comparison
+from ubg.report.forest import Comparison, difference_cell
 from ubg.report.queries import METRICS
 from ubg.report.study import (
     Difference,
@@ -17,8 +17,8 @@ from ubg.report.study import (
 from ubg.report.style import COLOURS, INK, figure
 
 NOTE = (
-    "Paired bootstrap over the identities of the test queries, runs matched by seed. It holds for "
-    "the runs at hand: sd is what another seed moves."
+    "Over queries: paired bootstrap of the test identities, for the runs at hand.\n"
+    "Over seeds: Student's t of the runs' differences, matched by seed, for these queries."
 )
 
 
@@ -54,18 +54,18 @@ def write_study_markdown(
     if differences:
         lines += [
             "",
-            "## Differences, in points, with 95 % intervals over the queries",
+            "## Differences, in points, with 95 % intervals over the queries and over the seeds",
             "",
             *_table_head(["difference", "params", "seeds", *names]),
         ]
         for difference in differences:
             cells = [
-                interval.markdown() + _deviation(difference.deviations[metric])
+                difference_cell(interval, difference.over_seeds[metric])
                 for metric, interval in difference.intervals.items()
             ]
             seeds = _seeds(difference.seeds)
             lines.append(_line([difference.heading, difference.label, seeds, *cells]))
-        lines += ["", f"Bold: the interval excludes zero. {NOTE}"]
+        lines += ["", f"Bold: the intervals exclude zero. {NOTE}".replace("\n", " ")]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -88,13 +88,16 @@ def write_study_csv(
 
 def write_differences_csv(path: str | Path, dataset: str, differences: list[Difference]) -> None:
     """Write a row per difference and metric."""
-    names = ["dataset", "difference", "params", "seeds", "metric", "mean", "low", "high", "sd"]
+    bounds = ["low", "high", "seeds_low", "seeds_high"]
+    names = ["dataset", "difference", "params", "seeds", "metric", "mean", *bounds]
     rows = []
     for difference in differences:
         where = [dataset, difference.heading, difference.label, _seeds(difference.seeds)]
         for metric, interval in difference.intervals.items():
             ends = [f"{value:z.4f}" for value in (interval.mean, interval.low, interval.high)]
-            rows.append([*where, metric, *ends, _number(difference.deviations[metric])])
+            over = difference.over_seeds[metric]
+            ends += [f"{over.low:z.4f}", f"{over.high:z.4f}"] if over else ["", ""]
+            rows.append([*where, metric, *ends])
     _write_csv(path, names, rows)
 
 
@@ -106,6 +109,7 @@ def study_comparisons(differences: list[Difference], metric: str) -> list[Compar
             label=f"{difference.label} ({len(difference.seeds)} runs)",
             colour=COLOURS[difference.system],
             interval=difference.intervals[metric],
+            over_seeds=difference.over_seeds[metric],
         )
         for difference in differences
     ]
@@ -122,7 +126,7 @@ def draw_runs(
         for place, group in enumerate(groups):
             top = place * (len(systems) + 0.6)
             ticks.append(top + (len(systems) - 1) / 2)
-            for height, system in enumerate(systems, start=0):
+            for height, system in enumerate(systems):
                 spread = retrieval_spread(group, system)[metric]
                 runs = [
                     run.metrics[system].test.t2i.model_dump()[metric] for run in group.runs.values()
@@ -147,7 +151,8 @@ def draw_runs(
         axes.invert_yaxis()
         axes.margins(x=0.08, y=0.08)
         axes.set_xlabel(f"{COLUMNS[metric]}, percent: runs, mean and standard deviation")
-        axes.set_title(f"Runs by seed on {dataset}, test, text to image")
+        title = f"Runs by seed on {dataset}, test, text to image"
+        drawing.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         for system in systems:
             axes.plot([], [], "o", color=COLOURS[system], label=system)
         drawing.legend(loc="outside lower left", ncols=len(systems))
@@ -178,10 +183,6 @@ def _line(cells: list[str]) -> str:
 def _spread_cell(spread: Spread, digits: int = 2) -> str:
     mean = f"{spread.mean:z.{digits}f}"
     return mean if spread.deviation is None else f"{mean} ± {spread.deviation:.{digits}f}"
-
-
-def _deviation(deviation: float | None) -> str:
-    return "" if deviation is None else f" sd {deviation:.2f}"
 
 
 def _seeds(seeds: Any) -> str:
