@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from ubg.report import bootstrap
-from ubg.report.bootstrap import Interval, paired_bootstrap
+from ubg.report.bootstrap import (
+    Interval,
+    interval_over_seeds,
+    paired_bootstrap,
+    paired_bootstraps,
+)
 
 
 def clustered(rng, clusters, effect=0.0, between=1.0):
@@ -85,3 +90,27 @@ def test_excluding_zero(interval, excludes):
 
 def test_systems_that_agree_on_each_query_have_no_interval():
     assert paired_bootstrap(np.zeros(6), np.arange(6)) == Interval(0, 0, 0)
+
+
+def test_metrics_together_are_as_each_alone():
+    rng = np.random.default_rng(6)
+    difference_Q, pids = clustered(rng, 30)
+    both = {"r1": difference_Q, "map": rng.normal(size=len(pids))}
+    found = paired_bootstraps(both, pids, 500)
+    assert list(found) == ["r1", "map"]
+    for metric, values in both.items():
+        alone = paired_bootstrap(values, pids, 500)
+        np.testing.assert_allclose(
+            [found[metric].mean, found[metric].low, found[metric].high],
+            [alone.mean, alone.low, alone.high],
+        )
+
+
+def test_interval_over_seeds_by_hand_and_its_coverage():
+    assert interval_over_seeds([2.0]) is None
+    three = interval_over_seeds([1.0, 2.0, 3.0])  # sd 1, two degrees of freedom
+    assert (three.mean, three.high) == (2.0, pytest.approx(2 + 4.303 / 3**0.5))
+    runs = np.random.default_rng(7).normal(size=(2000, 4))
+    covered = sum(not interval_over_seeds(list(run)).excludes_zero for run in runs)
+    assert 0.93 < covered / len(runs) < 0.97
+    assert interval_over_seeds([0.0, 1.0] * 20).low > 0

@@ -115,27 +115,27 @@ def test_systems_are_compared_over_the_mean_of_the_matched_runs(groups):
     assert found[1].intervals["r1"] == expected
     # +12 and +6 of 60 queries.
     assert found[1].intervals["r1"].mean == pytest.approx(15)
-    assert found[1].deviations["r1"] == pytest.approx(50**0.5)
+    # Student's t of +20 and +10 points: 12.706 standard errors of 5.
+    over_seeds = found[1].over_seeds["r1"]
+    assert (over_seeds.mean, over_seeds.low) == pytest.approx((15, 15 - 12.706 * 5))
     assert system_differences(groups, ["phase4"]) == []
 
 
 def test_groups_are_compared_over_the_seeds_in_common(groups):
     found = reference_differences(groups, SYSTEMS, parse_reference("gen_weight=0.0"))
     assert [(d.heading, d.label, d.seeds) for d in found] == [
-        ("phase3, against gen_weight=0", "gen_weight=1", (1,)),
         ("phase4, against gen_weight=0", "gen_weight=1", (1,)),
     ]
-    assert found[0].intervals["r1"].mean == 0
-    assert found[1].intervals["r1"].mean == pytest.approx(15)  # 36 against 27 of 60
-    assert found[1].deviations["r1"] is None
+    assert found[0].intervals["r1"].mean == pytest.approx(15)  # 36 against 27 of 60
+    assert found[0].over_seeds["r1"] is None
 
 
 def test_a_reference_leaves_the_other_params_as_they_are():
-    right = {"phase4": 30}
+    right, fewer = {"phase4": 30}, {"phase4": 20}
     found = group_experiments(
         [
             experiment("a", 1, right),
-            experiment("b", 1, right, gen_weight=0.0),
+            experiment("b", 1, fewer, gen_weight=0.0),
             experiment("c", 1, right, losses__sdm=0.3),
             experiment("d", 1, right, losses__sdm=0.3, gen_weight=0.0),
             experiment("e", 1, right, losses__sdm=0.5),
@@ -152,7 +152,7 @@ def test_a_reference_leaves_the_other_params_as_they_are():
 def test_faults_are_one_line(groups):
     with pytest.raises(ValueError, match=r"seed does not vary; what does: gen_weight$"):
         reference_differences(groups, SYSTEMS, {"seed": "1"})
-    with pytest.raises(ValueError, match="no group has its like with gen_weight=7"):
+    with pytest.raises(ValueError, match="no group differs from its like with gen_weight=7"):
         reference_differences(groups, SYSTEMS, {"gen_weight": "7"})
     for text in ("gen_weight", "gen_weight=", "=1", "a=1,b"):
         with pytest.raises(ValueError, match="is not of the form key=value"):
@@ -198,8 +198,8 @@ def test_tables_and_figures(groups, tmp_path):
     assert "| gen_weight=1 | phase3 | 1 2 | 45.00 ± 7.07 |" in text
     assert "## Generation of phase4, validation" in text
     assert "| gen_weight=1 | 1 2 | 4.500 ± 0.707 |" in text
-    assert "| phase4 – phase3 | gen_weight=1 | 1 2 | **+15.00** [" in text
-    assert " sd 7.07 |" in text
+    assert "| phase4 – phase3 | gen_weight=1 | 1 2 | +15.00 [" in text
+    assert " seeds [-48.53, +78.53] |" in text
 
     write_study_csv(tmp_path / "s.csv", "X", groups, SYSTEMS)
     write_differences_csv(tmp_path / "d.csv", "X", differences)
@@ -214,6 +214,7 @@ def test_tables_and_figures(groups, tmp_path):
     comparisons = study_comparisons(differences, "map")
     assert [c.label for c in comparisons] == ["gen_weight=0 (2 runs)", "gen_weight=1 (2 runs)"]
     assert comparisons[0].interval == differences[0].intervals["map"]
+    assert comparisons[0].over_seeds == differences[0].over_seeds["map"]
 
 
 def test_a_dot_per_run_and_a_colour_per_system(groups, tmp_path):
