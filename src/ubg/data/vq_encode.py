@@ -145,7 +145,8 @@ class Progress:
         """All ids, [N, 2, L], once every batch is done."""
         kept = self._kept()
         assert kept.all(), "a batch was left out"
-        return kept - 1
+        kept -= 1
+        return kept
 
     def _kept(self) -> NDArray[np.int32]:
         return np.fromfile(self._path, np.int32).reshape(self._shape)
