@@ -46,15 +46,16 @@ class MaskedCondition(nn.Module):
         """
         encoder = retrieval.encoder
         tokens_BVC, patch_BV, image_mask_BV = self._image_tokens(retrieval, batch)
-        caption_ids_BT, text_mask_BT = batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
-        text_mask_BT = _hide_text(text_mask_BT, batch["text_hidden"])
-        length = caption_ids_BT.shape[1]
-        text = Positions.of_text(length, caption_ids_BT.device)
+        caption_ids_BT, caption_mask_BT = batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
+        text_mask_BT = _hide_text(caption_mask_BT, batch["text_hidden"])
+        text = Positions.of_text(caption_ids_BT.shape[1], caption_ids_BT.device)
         tokens_BLC = torch.cat(
             [encoder.embed_text(caption_ids_BT), encoder.embed_image(tokens_BVC)], dim=1
         )
         mask_BL = torch.cat([text_mask_BT, image_mask_BV], dim=1)
-        positions = text.then(Positions.of_patches(patch_BV), start=length)
+        # After the caption's own end: how much it is padded must not count.
+        lengths_B1 = caption_mask_BT.sum(1, keepdim=True)
+        positions = text.then(Positions.of_patches(patch_BV), start=lengths_B1)
         return encoder.encode(tokens_BLC, mask_BL, positions), mask_BL
 
     def _image_tokens(
@@ -101,11 +102,10 @@ def _hide_text(mask_BT: Tensor, hidden_B: Tensor) -> Tensor:
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
     """Let no batch norm of `module` learn running statistics: those are of unmasked images."""
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
     for norm in norms:
-        norm.momentum = 0.0
+        norm.track_running_stats = False
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for norm in norms:
+            norm.track_running_stats = True

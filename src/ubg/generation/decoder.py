@@ -87,7 +87,8 @@ class CodeDecoder(nn.Module):
             length = mask_BK.shape[1]
             seen_KK = torch.ones(length, length, device=mask_BK.device).tril()
             blocked_BKK = torch.minimum(blocked_BKK, additive_mask(seen_KK)[:, 0, 0])
-        bias_BhKK = sequence_bias(stack.block[0].layer[0].SelfAttention, position_BK)
+        first = stack.block[0].layer[0].SelfAttention
+        bias_BhKK = sequence_bias(first, position_BK, bidirectional=not self.causal)
         hidden_BKC = stack.dropout(hidden_BKC)
         for block in stack.block:
             hidden_BKC = block(

@@ -29,19 +29,20 @@ class Positions(NamedTuple):
     def of_patches(patch_BL: Tensor) -> "Positions":
         return Positions(patch_BL, patch_BL)
 
-    def then(self, other: "Positions", start: int) -> "Positions":
-        """These tokens followed by `other`, whose sequence begins at `start`."""
-        batch = max(len(self.sequence_BL), len(other.sequence_BL))
+    def then(self, other: "Positions", start: Tensor | int) -> "Positions":
+        """These tokens followed by `other`, whose sequence begins at `start` (long [B, 1])."""
+        sequence_BL = other.sequence_BL + start
+        batch = max(len(self.sequence_BL), len(sequence_BL))
 
         def join(first: Tensor, second: Tensor) -> Tensor:
             return torch.cat([first.expand(batch, -1), second.expand(batch, -1)], dim=1)
 
-        return Positions(
-            join(self.sequence_BL, other.sequence_BL + start), join(self.patch_BL, other.patch_BL)
-        )
+        return Positions(join(self.sequence_BL, sequence_BL), join(self.patch_BL, other.patch_BL))
 
 
-def sequence_bias(attention: T5Attention, sequence_BL: Tensor) -> Tensor:
+def sequence_bias(
+    attention: T5Attention, sequence_BL: Tensor, bidirectional: bool = True
+) -> Tensor:
     """The bias of T5 (arXiv 1910.10683, section 2.1) for any positions, [B, heads, L, L].
 
     Equals the bias that the library computes where positions are 0 to L - 1.
@@ -49,11 +50,12 @@ def sequence_bias(attention: T5Attention, sequence_BL: Tensor) -> Tensor:
     Args:
         attention: the self-attention of a stack's first block, which holds the bias of all blocks.
         sequence_BL: long [B, L].
+        bidirectional: tell later positions apart too, as an encoder does.
     """
     distance_BLL = sequence_BL[:, None, :] - sequence_BL[:, :, None]
     buckets_BLL = attention._relative_position_bucket(
         distance_BLL,
-        bidirectional=not attention.is_decoder,
+        bidirectional=bidirectional,
         num_buckets=attention.relative_attention_num_buckets,
         max_distance=attention.relative_attention_max_distance,
     )
