@@ -217,6 +217,17 @@ def test_tables_and_figures(groups, tmp_path):
     assert comparisons[0].over_seeds == differences[0].over_seeds["map"]
 
 
+def test_groups_without_the_branch_have_no_generation_metrics(tmp_path):
+    right = {"phase4": 30}
+    off = experiment("a", 1, right, gen_weight=0.0)
+    found = group_experiments([off, experiment("b", 1, right, {"ce": 4.0})])
+    write_study_markdown(tmp_path / "s.md", "X", found, ["phase4"], [])
+    text = (tmp_path / "s.md").read_text()
+    assert "| gen_weight=0 | 1 | – |" in text
+    assert "| gen_weight=1 | 1 | 4.000 |" in text
+    assert "Differences" not in text
+
+
 def test_a_dot_per_run_and_a_colour_per_system(groups, tmp_path):
     for name in "ab":
         draw_runs(tmp_path / name, "X (synthetic)", groups, SYSTEMS, "r1")

@@ -162,12 +162,12 @@ def _generation_lines(groups: list[Group], systems: list[str]) -> list[str]:
     lines: list[str] = []
     for system in systems:
         spreads = [generation_spread(group, system) for group in groups]
-        names = [name for name in spreads[0] if all(name in found for found in spreads)]
+        names = list(dict.fromkeys(name for found in spreads for name in found))
         if names:
             lines += ["", f"## Generation of {system}, validation", ""]
             lines += _table_head(["params", "seeds", *names])
             for group, found in zip(groups, spreads, strict=True):
-                cells = [_spread_cell(found[name], 3) for name in names]
+                cells = [_spread_cell(found[name], 3) if name in found else "–" for name in names]
                 lines.append(_line([group.label, _seeds(group.runs), *cells]))
     return lines
 
