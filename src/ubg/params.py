@@ -238,6 +238,13 @@ class VqganDiscriminator(Section):
     layers: Annotated[int, Field(ge=1, le=5)] = 3
 
 
+class VqganPerceptual(Section):
+    """The perceptual term of the VQGAN; `lpips` is the path of the weights of LPIPS."""
+
+    weight: PositiveFloat
+    lpips: str
+
+
 class VqganFit(Section):
     """A VQGAN trained on the training images: its sizes, then how it is trained.
 
@@ -261,6 +268,7 @@ class VqganFit(Section):
     commitment: NonNegative
     revive_every: Positive
     precision: Literal["fp32", "bf16"]
+    perceptual: VqganPerceptual | None = None
     discriminator: VqganDiscriminator | None = None
     checkpoint_seconds: NonNegative = 30.0
 

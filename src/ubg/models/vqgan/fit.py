@@ -15,7 +15,7 @@ from ubg.models.vqgan.adversary import Adversary
 from ubg.models.vqgan.kmeans import kmeans
 from ubg.models.vqgan.losses import codebook_loss, pixel_loss, straight_through
 from ubg.models.vqgan.model import VQGAN, to_signed
-from ubg.params import VqganFit
+from ubg.params import VqganFit, VqganPerceptual
 from ubg.training.checkpoint import load_state, save_state
 from ubg.training.schedule import lr_factor
 
@@ -48,12 +48,13 @@ def fit(
         folder: where the checkpoint `state.pt` goes.
 
     Raises:
-        ValueError: too few images for the codebook, or the loss is not finite.
+        ValueError: too few images for the codebook, weights of the perceptual term that cannot be
+            read, or a loss that is not finite.
     """
-    adversary = None if params.discriminator is None else Adversary(params.discriminator)
-    trained = nn.ModuleList([model] if adversary is None else [model, adversary])
     device = next(model.parameters()).device
-    trained.to(device)
+    perceptual = _perceptual(params.perceptual, device)
+    adversary = None if params.discriminator is None else Adversary(params.discriminator)
+    trained = nn.ModuleList([model] if adversary is None else [model, adversary]).to(device)
     optimiser = torch.optim.Adam(trained.parameters(), params.lr, betas=ADAM_BETAS, fused=True)
     state: dict[str, Any] = {"step": 0, "usage": torch.zeros(model.codes, dtype=torch.int64)}
     if (saved := load_state(folder / "state.pt")) is not None:
@@ -89,10 +90,11 @@ def fit(
                 quantisation = codebook_loss(latents, codes, params.commitment)
                 state["usage"] += torch.bincount(ids.flatten().cpu(), minlength=model.codes)
             reconstruction = model.reconstruct(entering).float()
-            loss = pixel_loss(reconstruction, images)
-            if adversary is not None and step >= adversary.start_step:
-                last = model.decoder.conv_out.weight
-                loss = loss + adversary(reconstruction, images, loss, last)
+        loss = pixel_loss(reconstruction, images)
+        if perceptual is not None:
+            loss = loss + perceptual(images, reconstruction)
+        if adversary is not None and step >= adversary.start_step:
+            loss = loss + adversary(reconstruction, images, loss, model.decoder.conv_out.weight)
         (loss + quantisation).backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -112,6 +114,18 @@ def fit(
         bar.update()
     bar.close()
     save_state(folder / "state.pt", trained, optimiser, state)
+
+
+def _perceptual(
+    params: VqganPerceptual | None, device: torch.device
+) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The weighted perceptual term, scalar, or None where it is off."""
+    if params is None:
+        return None
+    from ubg.models.vqgan.perceptual import Perceptual
+
+    distance, weight = Perceptual(params.lpips).to(device), params.weight
+    return lambda images, reconstruction: weight * distance(images, reconstruction).mean()
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ubg.files import fingerprint, write_json
 from ubg.models.vqgan.architecture import Architecture
@@ -67,7 +67,7 @@ def vqgan_fingerprint(folder: str | Path) -> str:
     return fingerprint(architecture.model_dump(mode="json"), digest)
 
 
-def mismatch(model: VQGAN, weights: dict[str, Tensor]) -> str | None:
+def mismatch(model: nn.Module, weights: dict[str, Tensor]) -> str | None:
     """What keeps `weights` from being those of `model`, naming one of them; None if nothing."""
     expected = model.state_dict()
     if missing := sorted(expected.keys() - weights.keys()):

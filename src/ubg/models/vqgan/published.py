@@ -127,6 +127,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The weights of a published checkpoint by name, without those of the training objective.
 
     Raises:
+        ValueError: as `read_tensors`.
+    """
+    tensors = read_tensors(path)
+    return {name: value for name, value in tensors.items() if not name.startswith(OBJECTIVE)}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """A state dict by name, bare or in Lightning's wrapper, on CPU.
+
+    Raises:
         ValueError: the file cannot be read as weights alone, or holds none.
     """
     try:
@@ -142,22 +152,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from None
     except Exception as error:  # a damaged file raises many kinds
         raise ValueError(f"{path}: cannot be read: {_line(error)}") from None
-    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(weights, dict):
+    tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(tensors, dict):
         raise ValueError(f"{path}: is no checkpoint: it holds no weights by name")
-    weights = {name: value for name, value in weights.items() if not _is_objective(name)}
-    for name, value in weights.items():
+    for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise ValueError(f"{path}: {name!r} is {type(value).__name__}, no weight")
-    return weights
+    return tensors
 
 
 def _has_model(values: Any) -> bool:
     return isinstance(values, dict) and isinstance(values.get("model"), dict)
-
-
-def _is_objective(name: Any) -> bool:
-    return isinstance(name, str) and name.startswith(OBJECTIVE)
 
 
 def _line(error: BaseException) -> str:
