@@ -24,7 +24,7 @@ def condition_of(batch, model):
 
 
 def masked_batch():
-    """Samples that show all kinds: two patches, half of them, one, none, all; one hidden caption."""
+    """Samples that show two patches, half of them, one, none, all; one caption is hidden."""
     batch = full_batch(tiny_generation())
     masked = torch.ones(6, PATCHES, dtype=torch.bool)
     for row, visible in enumerate(([1, 6], [0, 2, 4, 6], [7], [], list(range(PATCHES)), [3, 4])):

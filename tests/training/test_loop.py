@@ -1,5 +1,7 @@
 """The loop: what it learns, keeps and refuses; and that a stopped run goes on bit for bit."""
 
+import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,13 @@ class Regression(nn.Module):
     def pretrained_modules(self):
         return []
 
+    def saved_parts(self):
+        return {"model": self, "head": self.layers[3]}
+
+
+def constant_weights(epochs):
+    return {"fit_loss": 1.0}
+
 
 class Batches:
     """Stands in for the loader: seven batches an epoch, each a function of its position."""
@@ -57,14 +66,14 @@ class Batches:
 
 def run(folder, stop_at=None, validate=None, accumulate=1, weights=None, epochs=3):
     torch.manual_seed(0)
-    scores = iter([10.0, 30.0, 30.0, 20.0])
+    scores = iter([{"r1": 10.0}, {"r1": 30.0}, {"r1": 30.0}, {"r1": 20.0}])
     training = Training(
         epochs=epochs, batch_size=8, accumulate=accumulate, precision="fp32", checkpoint_seconds=0
     )
     return train(
         Regression(),
         Batches(stop_at),
-        weights or {"fit_loss": 1.0},
+        weights or constant_weights,
         validate or (lambda model: next(scores)),
         on_epoch=lambda history: None,
         training=training,
@@ -74,13 +83,14 @@ def run(folder, stop_at=None, validate=None, accumulate=1, weights=None, epochs=
     )
 
 
-def weights_of(folder: Path, name: str) -> dict:
-    return load_file(folder / f"{name}.safetensors")
+def weights_of(folder: Path, name: str, part: str = "model") -> dict:
+    return load_file(folder / name / f"{part}.safetensors")
 
 
 def score(model):
     """A validation that depends on the weights, as the real one does."""
-    return float(model.layers[0].weight.detach().sum()) % 50
+    total = float(model.layers[0].weight.detach().sum())
+    return {"r1": total % 50, "other": total}
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])
@@ -93,9 +103,9 @@ def test_stopped_and_resumed_run_equals_an_uninterrupted_one(tmp_path, stop_at, 
         run(tmp_path / "stopped", stop_at, validate=score, accumulate=accumulate)
     resumed = run(tmp_path / "stopped", validate=score, accumulate=accumulate)
     assert resumed.history == whole.history
-    for name in ("best", "last"):
-        expected = weights_of(tmp_path / "whole", name)
-        found = weights_of(tmp_path / "stopped", name)
+    for name, part in product(("best", "last"), ("model", "head")):
+        expected = weights_of(tmp_path / "whole", name, part)
+        found = weights_of(tmp_path / "stopped", name, part)
         assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
@@ -114,7 +124,7 @@ def test_run_stopped_while_validating_goes_on_from_there(tmp_path):
 def test_finished_run_called_again_trains_no_further(tmp_path):
     run(tmp_path)
     before = weights_of(tmp_path, "last")
-    (tmp_path / "last.safetensors").unlink()
+    shutil.rmtree(tmp_path / "last")
     again = run(tmp_path)
     assert again.epoch == 3
     assert all(torch.equal(before[key], weights_of(tmp_path, "last")[key]) for key in before)
@@ -126,17 +136,62 @@ def test_best_weights_are_those_of_the_first_best_epoch(tmp_path):
 
     def validate(model):
         kept.append({name: value.clone() for name, value in model.state_dict().items()})
-        return next(scores)
+        return {"r1": next(scores), "gen_ce": 7.0 - len(kept)}
 
     progress = run(tmp_path, validate=validate)
     assert (progress.best_epoch, progress.best_r1) == (2, 30.0)
     best = weights_of(tmp_path, "best")
     assert all(torch.equal(best[key], kept[1][key]) for key in best)
     assert [record["val_r1"] for record in progress.history] == [10.0, 30.0, 30.0]
+    assert [record["val_gen_ce"] for record in progress.history] == [6.0, 5.0, 4.0]
+
+
+def test_every_saved_part_is_a_file_of_its_own(tmp_path):
+    run(tmp_path)
+    for name in ("best", "last"):
+        assert {path.name for path in (tmp_path / name).iterdir()} == {
+            "model.safetensors",
+            "head.safetensors",
+        }
+        model, head = weights_of(tmp_path, name), weights_of(tmp_path, name, "head")
+        assert head.keys() == {"weight", "bias"}
+        assert all(torch.equal(head[key], model[f"layers.3.{key}"]) for key in head)
+
+
+def test_weights_of_the_losses_are_asked_for_at_every_step_by_the_time_in_epochs(tmp_path):
+    asked = []
+
+    def loss_weights(epochs):
+        asked.append(epochs)
+        return {"fit_loss": 1.0}
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, stop_at=(1, 3), validate=score, weights=loss_weights)
+    run(tmp_path, validate=score, weights=loss_weights)
+    assert asked == pytest.approx([step / 7 for step in range(21)])
+
+
+def test_a_loss_without_weight_so_far_teaches_nothing(tmp_path):
+    def late(epochs):
+        return {"fit_loss": 1.0 if epochs >= 1 else 0.0}
+
+    undecayed = OPTIMISER.model_copy(update={"weight_decay": 0.0})
+    torch.manual_seed(0)
+    model = Regression()
+    seen = [model.layers[0].weight.detach().clone()]
+
+    def validate(model):
+        seen.append(model.layers[0].weight.detach().clone())
+        return {"r1": 0.0}
+
+    training = Training(epochs=2, batch_size=8, precision="fp32")
+    train(model, Batches(), late, validate, lambda history: None, training, undecayed, 3, tmp_path)
+    assert torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[1], seen[2])
 
 
 def test_loss_falls(tmp_path):
-    history = run(tmp_path, validate=lambda model: 0.0, epochs=10).history
+    history = run(tmp_path, validate=lambda model: {"r1": 0.0}, epochs=10).history
     assert history[-1]["fit_loss"] < 0.5 * history[0]["fit_loss"]
 
 
@@ -165,8 +220,8 @@ def test_accumulated_gradients_are_those_of_the_mean(tmp_path):
     train(
         model,
         TwoBatches(),
-        {"fit_loss": 1.0},
-        lambda model: 0.0,
+        constant_weights,
+        lambda model: {"r1": 0.0},
         lambda history: None,
         training,
         optimisation,
@@ -207,8 +262,8 @@ def test_diverged_run_stops_with_a_reason(tmp_path):
         train(
             Regression(),
             Diverging(),
-            {"fit_loss": 1.0},
-            lambda model: 0.0,
+            constant_weights,
+            lambda model: {"r1": 0.0},
             lambda history: None,
             training,
             OPTIMISER,
