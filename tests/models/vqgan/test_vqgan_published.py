@@ -11,7 +11,7 @@ import yaml
 
 from ubg.models.vqgan.architecture import Architecture
 from ubg.models.vqgan.model import VQGAN
-from ubg.models.vqgan.published import load_published
+from ubg.models.vqgan.published import load_published, read_config
 
 
 def published_yaml(codes=64, code_dim=8):
@@ -122,8 +122,6 @@ def test_the_genuine_f16_yaml_has_the_published_shapes(tmp_path):
         "ch_mult": [1, 1, 2, 2, 4],
         "num_res_blocks": 2,
     }
-    from ubg.models.vqgan.published import read_config
-
     (tmp_path / "model.yaml").write_text(yaml.safe_dump(config))
     with torch.device("meta"):
         model = VQGAN(read_config(tmp_path / "model.yaml"))

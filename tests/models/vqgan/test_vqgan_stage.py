@@ -18,7 +18,8 @@ from PIL import Image
 
 from ubg.data.image_pack import ImagePack
 from ubg.models.vqgan.folder import load_vqgan
-from ubg.models.vqgan.model import to_signed
+from ubg.models.vqgan.model import VQGAN, to_signed
+from ubg.models.vqgan.published import read_config
 
 REPOSITORY = Path(__file__).parents[3]
 FIT = {
@@ -135,9 +136,6 @@ def published(project: Path) -> dict:
         "params": {"embed_dim": 8, "n_embed": 32, "ddconfig": sizes},
     }
     (project / "model.yaml").write_text(yaml.safe_dump({"model": model}))
-    from ubg.models.vqgan.model import VQGAN
-    from ubg.models.vqgan.published import read_config
-
     weights = VQGAN(read_config(project / "model.yaml")).state_dict()
     torch.save({"state_dict": weights | {"loss.logvar": torch.zeros(1)}}, project / "last.ckpt")
     return weights

@@ -100,11 +100,11 @@ def fit(
         optimiser.zero_grad()
 
         if step >= params.warmup_steps and (step + 1) % params.revive_every == 0:
-            if step + 1 < params.steps:
+            if step + 1 < params.steps:  # the decoder must still get to know a moved code
                 _revive(model, latents.detach(), state["usage"])
             state["usage"].zero_()
         state["step"] = step + 1
-        if (step + 1) % 10 == 0:
+        if (step + 1) % 10 == 0 or step + 1 == params.steps:
             if not torch.isfinite(loss):
                 raise ValueError(f"vqgan: the loss is not finite at step {step + 1}; lower its lr")
             bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
