@@ -17,7 +17,7 @@ from ubg.training.checkpoint import save_weights
 CAPTIONS = ["a man in a red coat and blue jeans", "a woman in a green dress", "a boy in a blue cap"]
 
 
-@pytest.fixture(scope="module", params=["phase1", "phase2"])
+@pytest.fixture(scope="module", params=["phase1", "phase2", "phase4"])
 def trained(request, tmp_path_factory):
     """A saved model of random weights, and the model itself."""
     folder = tmp_path_factory.mktemp("models") / request.param

@@ -38,6 +38,7 @@ def test_scientific_notation_without_a_point_is_a_number(project):
     assert load_params(project).gen_weight == 1e-5
 
 
+RATIO = r"mask_ratio: \[0.5, 1.0\]"
 FAULTS = [
     ("params.yaml", "seed: 1", "seed: -1", ["params.yaml: seed: -1", "greater than or equal to 0"]),
     ("params.yaml", "seed: 1", "seed: abc", ["params.yaml: seed: 'abc'", "valid integer"]),
@@ -75,6 +76,62 @@ FAULTS = [
         "t5: {",
         ["configs/scales/tiny.yaml: towers.t5", "width"],
     ),
+    *[
+        ("params.yaml", old, new, [f"params.yaml: generation{key}", allowed])
+        for old, new, key, allowed in (
+            (
+                "decoder: parallel",
+                "decoder: diffusion",
+                ".decoder: 'diffusion'",
+                "'autoregressive'",
+            ),
+            ("target: masked", "target: all", ".target: 'all'", "'masked' or 'whole'"),
+            (
+                r"mask_ratio: \[0.5, 1.0\]",
+                "mask_ratio: [0.5, 1.5]",
+                ".mask_ratio.1: 1.5",
+                "equal to 1",
+            ),
+            (RATIO, "mask_ratio: [0.9, 0.6]", ": ", "0 < low <= high <= 1"),
+            (RATIO, "mask_ratio: [0.0, 0.6]", ": ", "0 < low <= high <= 1"),
+            (RATIO, "mask_ratio: [0.5]", ".mask_ratio.1: missing", "add it"),
+            (
+                "mask_schedule: cosine",
+                "mask_schedule: linear",
+                ".mask_schedule: 'linear'",
+                "'uniform'",
+            ),
+            ("block_size: 2", "block_size: 0", ".block_size: 0", "greater than 0"),
+            ("masked_patch: drop", "masked_patch: black", ".masked_patch: 'black'", "'grey'"),
+            ("reveal: 0.5", "reveal: 1.1", ".reveal: 1.1", "equal to 1"),
+            ("text_dropout: 0.1", "text_dropout: -0.1", ".text_dropout: -0.1", "equal to 0"),
+            (
+                "label_smoothing: 0.1",
+                "label_smoothing: 1.0",
+                ".label_smoothing: 1.0",
+                "less than 1",
+            ),
+            ("warmup_epochs: 1", "warmup_epochs: -1", ".warmup_epochs: -1", "equal to 0"),
+            ("decoder_layers: 2", "decoder_layers: 0", ".decoder_layers: 0", "greater than 0"),
+            ("  decoder_layers: 2", "", ".decoder_layers: missing", "add it"),
+            ("enable_gen: true", "enable_gen: 1", ".enable_gen: 1", "boolean"),
+            ("enable_gen: true", "enable: true", ".enable: unknown key", "spelling"),
+        )
+    ],
+    *[
+        (
+            "configs/scales/tiny.yaml",
+            r"shared_encoder: \{.*\}",
+            f"shared_encoder: {{{section}}}",
+            [f"configs/scales/tiny.yaml: shared_encoder{key}", allowed],
+        )
+        for section, key, allowed in (
+            ("pooling: max", ".pooling: 'max'", "'mean', 'cls' or 'last'"),
+            ("pooling: cls", ": ", "pooling: cls needs cls_token: true"),
+            ("image_positions: 3d", ".image_positions: '3d'", "'1d' or '2d'"),
+            ("image_position: 2d", ".image_position: unknown key", "spelling"),
+        )
+    ],
     (
         "configs/datasets/synthpedes.yaml",
         "format: cuhk_pedes",
@@ -93,6 +150,18 @@ def test_fault_is_one_line_that_names_it(project, file, old, new, expected):
     assert "\n" not in message
     for part in expected:
         assert part in message
+
+
+def test_ratios_are_read_from_a_list(project):
+    edit(project / "params.yaml", RATIO, "mask_ratio: [0.6, 0.6]")
+    assert load_params(project).generation.mask_ratio == (0.6, 0.6)
+
+
+def test_shared_encoder_may_pool_its_class_token(project):
+    pooled = "shared_encoder: {pooling: cls, cls_token: true}"
+    edit(project / "configs/scales/tiny.yaml", r"shared_encoder: \{.*\}", pooled)
+    shared = load_params(project).model.shared_encoder
+    assert (shared.pooling, shared.cls_token, shared.image_positions) == ("cls", True, "1d")
 
 
 def test_every_fault_of_a_file_is_told_at_once(project):

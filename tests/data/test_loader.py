@@ -10,7 +10,8 @@ from ubg.data.augment import augment_images, draw_augmentation, normalisation_ta
 from ubg.data.captions import TokenisedCaptions
 from ubg.data.loader import TrainingLoader, caption_batches, image_batches
 from ubg.data.samplers import RandomSampler
-from ubg.params import Augmentation
+from ubg.generation.targets import GenerationTargets
+from ubg.params import Augmentation, Generation
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 AUGMENTATION = Augmentation(flip=0.5, pad=2, erase=0.5, erase_fill="noise")
@@ -62,13 +63,27 @@ def make_table():
     return pd.DataFrame(rows)
 
 
-def make_loader(batch_size=6, pack=None, workers=1, seed=3):
+class MemoryTokens:
+    """The interface of the VQ tokens: codes that tell image, mirror image and place."""
+
+    grid = (3, 2)
+
+    def batch(self, image_ids, mirrored):
+        return 1000 * image_ids[:, None] + 100 * mirrored[:, None] + np.arange(6)
+
+
+def make_targets():
+    generation = Generation(decoder_layers=1, reveal=0.5, text_dropout=0.5)
+    return GenerationTargets(MemoryTokens(), (3, 2), generation, seed=5)
+
+
+def make_loader(batch_size=6, pack=None, workers=1, seed=3, generation=None):
     table = make_table()
     captions = TokenisedCaptions(WordTokenizer(), table["caption"].tolist(), 9)
     sampler = RandomSampler(len(table), batch_size, seed)
     pack = MemoryPack() if pack is None else pack
     return TrainingLoader(
-        table, pack, captions, sampler, AUGMENTATION, MEAN, STD, seed, workers=workers
+        table, pack, captions, sampler, AUGMENTATION, MEAN, STD, seed, generation, workers
     )
 
 
@@ -197,3 +212,70 @@ def test_evaluation_captions_come_once_each_and_with_little_padding():
     assert widths == sorted(widths)
     for rows, batch in batches:
         assert torch.equal(batch["caption_ids_t5"], captions.batch(rows)["caption_ids_t5"])
+
+
+def test_masked_images_are_flipped_alike_but_neither_cropped_nor_erased():
+    loader, plain = make_loader(generation=make_targets()), make_loader()
+    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    order = np.concatenate(list(loader.sampler.epoch(1)))
+    batches, flips = copied(loader.epoch(1)), 0
+    without = copied(plain.epoch(1))
+    for start, (batch, other) in enumerate(zip(batches, without, strict=True)):
+        rows = order[start * 6 : start * 6 + 6]
+        for name in other:
+            assert torch.equal(batch[name], other[name])
+        draws = draw_augmentation(
+            AUGMENTATION, 3, 1, loader.image_ids[rows], loader.caption_ids[rows], HEIGHT, WIDTH
+        )
+        for b, row in enumerate(rows):
+            image = torch.from_numpy(loader.pack.pixels[row // 2]).float() / 255
+            image = ((image - mean) / std).permute(2, 0, 1)
+            mirrored = bool(draws.geometry_B7[b, 0])
+            image = image.flip(2) if mirrored else image
+            for patch in batch["masked_patches"][b].nonzero()[:, 0].tolist():
+                top, left = HEIGHT // 3 * (patch // 2), WIDTH // 2 * (patch % 2)
+                image[:, top : top + HEIGHT // 3, left : left + WIDTH // 2] = 0
+            torch.testing.assert_close(batch["masked_images"][b], image)
+            asked = batch["vq_target_ids"][b][batch["vq_target_ids"][b] >= 0]
+            assert len(asked)
+            assert set((asked // 1000).tolist()) == {int(loader.image_ids[row])}
+            assert set((asked // 100 % 10).tolist()) == {int(mirrored)}
+            flips += mirrored
+    assert 0 < flips < 2 * IMAGES
+
+
+def test_fields_of_generation_are_those_of_the_epoch_and_the_samples():
+    targets = make_targets()
+    loader = make_loader(generation=targets)
+    rows = next(iter(loader.sampler.epoch(4)))
+    batch = copied(loader.epoch(4))[0]
+    ids = loader.image_ids[rows], loader.caption_ids[rows]
+    flips = draw_augmentation(AUGMENTATION, 3, 4, *ids, HEIGHT, WIDTH).geometry_B7[:, 0] == 1
+    fields = targets.fields(4, *ids, flips)
+    assert set(batch) == {
+        "images",
+        "pids",
+        "image_ids",
+        "caption_ids_t5",
+        "caption_attn_mask_t5",
+        "masked_images",
+        *fields,
+    }
+    for name, values in fields.items():
+        assert torch.equal(batch[name], values), name
+
+
+def test_with_generation_an_epoch_goes_on_from_the_middle_with_the_same_batches():
+    expected = copied(make_loader(generation=make_targets()).epoch(2))
+    loader = make_loader(generation=make_targets(), workers=3)
+    assert_equal_batches(copied(loader.epoch(2, start_step=3)), expected[3:])
+    assert_equal_batches(copied(loader.epoch(2)), expected)
+
+
+def test_both_versions_of_the_images_stay_until_the_next_batch_is_asked_for():
+    for batch in make_loader(batch_size=3, generation=make_targets()).epoch(0):
+        before = batch["images"].clone(), batch["masked_images"].clone()
+        for thread in loader_threads():
+            thread.join(timeout=0.002)
+        assert torch.equal(batch["images"], before[0])
+        assert torch.equal(batch["masked_images"], before[1])
