@@ -44,13 +44,14 @@ def fit(
         read: training images by index in `range(count)`, as uint8 [B, H, W, 3].
         count: number of training images.
         params: steps and weights.
-        seed: decides batches, mirroring, k-means and revived codes.
+        seed: decides the discriminator's first weights, batches, mirroring, k-means, revived codes.
         folder: where the checkpoint `state.pt` goes.
 
     Raises:
         ValueError: too few images for the codebook, weights of the perceptual term that cannot be
             read, or a loss that is not finite.
     """
+    torch.manual_seed(seed)
     device = next(model.parameters()).device
     perceptual = _perceptual(params.perceptual, device)
     adversary = None if params.discriminator is None else Adversary(params.discriminator)
@@ -99,7 +100,8 @@ def fit(
         optimiser.step()
         optimiser.zero_grad()
 
-        if step >= params.warmup_steps and (step + 1) % params.revive_every == 0:
+        quantised_steps = step + 1 - params.warmup_steps
+        if quantised_steps > 0 and quantised_steps % params.revive_every == 0:
             if step + 1 < params.steps:  # the decoder must still get to know a moved code
                 _revive(model, latents.detach(), state["usage"])
             state["usage"].zero_()
