@@ -18,8 +18,10 @@ from PIL import Image
 
 from ubg.data.image_pack import ImagePack
 from ubg.models.vqgan.folder import load_vqgan
+from ubg.models.vqgan.make import make_vqgan
 from ubg.models.vqgan.model import VQGAN, to_signed
 from ubg.models.vqgan.published import read_config
+from ubg.params import load_params
 
 REPOSITORY = Path(__file__).parents[3]
 FIT = {
@@ -141,20 +143,18 @@ def published(project: Path) -> dict:
     return weights
 
 
-def test_a_published_checkpoint_is_converted_and_a_bad_one_overwrites_nothing(project):
+def test_a_published_checkpoint_is_converted_and_a_bad_one_overwrites_nothing(project, monkeypatch):
     weights = published(project)
     choose(project, {"pretrained": "last.ckpt", "config": "model.yaml"})
-    status, output = run(project)
-    assert status == 0, output
-    loaded = load_vqgan(project / "models/vqgan").state_dict()
+    monkeypatch.chdir(project)
+    make_vqgan(load_params())
+    loaded = load_vqgan("models/vqgan").state_dict()
     assert all(torch.equal(loaded[name], weights[name]) for name in weights)
-    assert json.loads((project / "metrics/vqgan.json").read_text())["codes"] == 32
+    assert json.loads(Path("metrics/vqgan.json").read_text())["codes"] == 32
 
     path = project / "last.ckpt"
     path.write_bytes(path.read_bytes()[:-1000])
-    before = {p: p.read_bytes() for p in (project / "models").rglob("*") if p.is_file()}
-    status, output = run(project)
-    assert status == 1
-    (line,) = output.splitlines()
-    assert line.startswith("error: last.ckpt: ")
-    assert {p: p.read_bytes() for p in (project / "models").rglob("*") if p.is_file()} == before
+    before = {p: p.read_bytes() for p in Path("models").rglob("*") if p.is_file()}
+    with pytest.raises(ValueError, match=r"^last\.ckpt: [^\n]*$"):
+        make_vqgan(load_params())
+    assert {p: p.read_bytes() for p in Path("models").rglob("*") if p.is_file()} == before
