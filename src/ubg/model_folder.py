@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from safetensors.torch import load_model
 from torch import Tensor
 
@@ -40,7 +41,15 @@ def load_trained(
             "train one with `dvc repro train_<system>`"
         ) from None
     tokenizer = load_tokenizer(folder / "tokenizer")
-    params = Scale.model_validate(config["params"])
+    try:
+        params = Scale.model_validate(config["params"])
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise ValueError(
+            f"{folder / 'config.json'}: {key}: {fault['msg']}; the model is of another version of "
+            "this code: train it again with `dvc repro`"
+        ) from None
     model = build_model(config["system"], params, config["vocab_size"], config["towers"])
     try:
         load_model(model, folder / weights)

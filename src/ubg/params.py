@@ -249,7 +249,8 @@ class VqganFit(Section):
     """A VQGAN trained on the training images: its sizes, then how it is trained.
 
     `patch` pixels square are folded into channels before the first convolution, and every
-    multiplier but the first halves the grid.
+    multiplier but the first halves the grid. `seed` is its own: the codes stay the same when the
+    seed of the experiment changes.
     """
 
     codes: Annotated[int, Field(ge=2, le=65536)]
@@ -260,6 +261,7 @@ class VqganFit(Section):
     ]
     blocks: Annotated[int, Field(ge=1, le=16)]
     patch: Literal[1, 2, 4, 8, 16] = 1
+    seed: Count = 0
     steps: Positive
     batch_size: Positive
     lr: PositiveFloat

@@ -18,8 +18,15 @@ SHRUNK = {
         "val_identities: 100": "val_identities: 6",
         "test_identities: 200": "test_identities: 8",
     },
-    "configs/scales/tiny.yaml": {r"epochs: \d+": "epochs: 2", r"batch_size: 64": "batch_size: 16"},
+    "configs/scales/tiny.yaml": {
+        r" epochs: \d+, batch_size: 64": " epochs: 2, batch_size: 16",
+        r" steps: \d+": " steps: 12",
+        r" lr_warmup_steps: \d+": " lr_warmup_steps: 2",
+        r" warmup_steps: \d+": " warmup_steps: 6",
+        r" codes: \d+": " codes: 32",
+    },
 }
+SYSTEMS = ["phase1", "phase2", "phase3", "phase4"]
 
 
 def run(project: Path, *command: str) -> str:
@@ -64,13 +71,13 @@ def project(tmp_path_factory) -> Path:
     run(copy, "git", "init", "-q")
     run(copy, "git", "add", "-A")
     run(copy, "git", "commit", "-q", "-m", "start")
-    assert "train_phase2" in stages_run(run(copy, "dvc", "repro"))
+    assert "train_phase4" in stages_run(run(copy, "dvc", "repro"))
     run(copy, "git", "add", "-A")
     run(copy, "git", "commit", "-q", "-m", "reproduced")
     return copy
 
 
-@pytest.mark.parametrize("system", ["phase1", "phase2"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_metrics_are_finite_percentages_and_figures_are_there(project, system):
     metrics = json.loads((project / "metrics" / f"{system}.json").read_text())
     for measured in (metrics, metrics["last"]):
@@ -92,32 +99,49 @@ def test_nothing_is_left_to_do(project):
 def test_comparison_has_a_row_per_system(project):
     table = (project / "plots/compare/ablation.md").read_text()
     assert "synthetic: yes" in table
-    assert [
-        line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ph")
-    ] == [
-        "phase1",
-        "phase2",
-    ]
+    first_cells = [line.split("|")[1].strip() for line in table.splitlines() if line.count("|") > 2]
+    assert [cell for cell in first_cells if cell in SYSTEMS] == SYSTEMS
+
+
+def test_generation_is_measured_beside_its_floors_and_drawn(project):
+    generation = json.loads((project / "metrics/phase4.json").read_text())["generation"]
+    for name in ("ce", "unigram_ce", "position_unigram_ce"):
+        assert 0 < generation[name] < 100
+    low, high = generation["shuffled_caption_gap_low"], generation["shuffled_caption_gap_high"]
+    assert low <= generation["shuffled_caption_gap"] <= high
+    assert generation["by_mask_ratio"]
+    drawn = {path.name for path in (project / "plots/phase4/generation").iterdir()}
+    assert drawn == {"predictions.png", "from_captions.png"}
+
+
+def test_retrieval_model_of_phase4_holds_no_decoder(project):
+    from safetensors import safe_open
+
+    with safe_open(project / "models/phase4/model.safetensors", "pt") as file:
+        names = set(file.keys())
+    with safe_open(project / "models/phase3/model.safetensors", "pt") as file:
+        assert names == set(file.keys())
 
 
 def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(project):
     scale = project / "configs/scales/tiny.yaml"
-    before = (project / "metrics/phase1.json").read_text()
+    before = (project / "metrics/phase4.json").read_text()
     edit(scale, r"evaluation: \{batch_size: \d+", "evaluation: {batch_size: 7")
-    assert stages_run(run(project, "dvc", "repro")) == {"evaluate_phase1", "evaluate_phase2"}
+    assert stages_run(run(project, "dvc", "repro")) == {f"evaluate_{name}" for name in SYSTEMS}
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
 
     edit(project / "params.yaml", r"gen_weight: \S+", "gen_weight: 0.5")
-    assert stages_run(run(project, "dvc", "repro")) == set()
+    changed = {"train_phase4", "evaluate_phase4", "compare"}
+    assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", "params.yaml")
 
-    edit(scale, r"siglip: \{width: 128", "siglip: {width: 96")
-    changed = {"train_phase2", "evaluate_phase2", "compare"}
+    edit(scale, r"clip: \{width: 128", "clip: {width: 96")
+    changed = {"train_phase1", "evaluate_phase1", "compare"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
-    assert (project / "metrics/phase1.json").read_text() == before
+    assert (project / "metrics/phase4.json").read_text() == before
     assert "up to date" in run(project, "dvc", "status")
 
 

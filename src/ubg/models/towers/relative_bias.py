@@ -1,9 +1,10 @@
 """T5's relative position bias for tokens of two modalities, at positions of the caller's choice."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers.models.t5.modeling_t5 import T5Attention
 
 NOT_A_PATCH = -1
@@ -59,7 +60,7 @@ def sequence_bias(
         num_buckets=attention.relative_attention_num_buckets,
         max_distance=attention.relative_attention_max_distance,
     )
-    return attention.relative_attention_bias(buckets_BLL).permute(0, 3, 1, 2)
+    return look_up(attention.relative_attention_bias.weight, buckets_BLL)
 
 
 class GridBias(nn.Module):
@@ -85,15 +86,55 @@ class GridBias(nn.Module):
             patch_BL.clamp(min=0) % self.grid[1],
         )
         both_BLL = is_patch_BL[:, :, None] & is_patch_BL[:, None, :]
-        bias_BLLh = self.rows(_distance(row_BL, self.grid[0])) + self.columns(
-            _distance(column_BL, self.grid[1])
+        bias_BhLL = _look_up_where(both_BLL, self.rows, _distance(row_BL, self.grid[0]))
+        bias_BhLL = bias_BhLL + _look_up_where(
+            both_BLL, self.columns, _distance(column_BL, self.grid[1])
         )
-        bias_BhLL = (bias_BLLh * both_BLL[..., None]).permute(0, 3, 1, 2)
         if is_patch_BL.all():
             return bias_BhLL
         of_text_BLL = ~(is_patch_BL[:, :, None] | is_patch_BL[:, None, :])
         text_BhLL = sequence_bias(attention, positions.sequence_BL)
         return bias_BhLL + text_BhLL * of_text_BLL[:, None]
+
+
+def look_up(table_Kh: Tensor, index_BLL: Tensor) -> Tensor:
+    """The rows of a small table for every pair of tokens, [B, h, L, L]."""
+    return _LookUp.apply(table_Kh, index_BLL)
+
+
+class _LookUp(torch.autograd.Function):
+    """An embedding whose gradient on CPU is a histogram.
+
+    The library adds up one row of `h` numbers after the other on one thread, which for the bias of
+    every pair of tokens of every sample takes longer than a layer of attention.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table_Kh: Tensor, index_BLL: Tensor) -> Tensor:
+        ctx.save_for_backward(index_BLL)
+        ctx.rows = len(table_Kh)
+        return F.embedding(index_BLL, table_Kh).permute(0, 3, 1, 2).contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, gradient_BhLL: Tensor) -> tuple[Tensor, None]:
+        (index_BLL,) = ctx.saved_tensors
+        if gradient_BhLL.device.type != "cpu":
+            gradient_BLLh = gradient_BhLL.permute(0, 2, 3, 1)
+            return torch.ops.aten.embedding_dense_backward(
+                gradient_BLLh, index_BLL, ctx.rows, -1, False
+            ), None
+        flat = index_BLL.reshape(-1)
+        columns = [
+            torch.bincount(flat, head_BLL.reshape(-1).double(), minlength=ctx.rows)
+            for head_BLL in gradient_BhLL.unbind(1)
+        ]
+        return torch.stack(columns, dim=1).to(gradient_BhLL.dtype), None
+
+
+def _look_up_where(wanted_BLL: Tensor, table: nn.Embedding, index_BLL: Tensor) -> Tensor:
+    """`look_up` where it is wanted and 0 elsewhere."""
+    with_zero = torch.cat([table.weight, torch.zeros_like(table.weight[:1])])
+    return look_up(with_zero, torch.where(wanted_BLL, index_BLL, len(table.weight)))
 
 
 def _distance(index_BL: Tensor, size: int) -> Tensor:

@@ -47,10 +47,10 @@ def make_vqgan(params: Params) -> None:
         model = load_published(chosen.pretrained, chosen.config).to(device)
         model.grid(pack.height, pack.width)
     else:
-        torch.manual_seed(params.seed)
+        torch.manual_seed(chosen.fit.seed)
         model = build_vqgan(chosen.fit).to(device)
         model.grid(pack.height, pack.width)
-        _fit(model, pack, rows["train"], chosen.fit, params.seed, folder)
+        _fit(model, pack, rows["train"], chosen.fit, folder)
 
     model.eval()
     quality = measure(model, pack, rows["val"])
@@ -86,14 +86,13 @@ def _fit(
     pack: ImagePack,
     rows: NDArray[np.int64],
     params: VqganFit,
-    seed: int,
     folder: Path,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"vqgan: {count:,} parameters, {len(rows):,} images, {params.steps:,} steps")
     print(f"checkpoints in {folder}, results in {MODEL}, {PLOTS} and {METRICS}")
-    fit(model, lambda indices: pack.read(rows[indices]), len(rows), params, seed, folder)
+    fit(model, lambda indices: pack.read(rows[indices]), len(rows), params, params.seed, folder)
 
 
 def _identity(params: Params, pack: ImagePack) -> str:
@@ -102,7 +101,6 @@ def _identity(params: Params, pack: ImagePack) -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         code.update(path.read_bytes())
     return fingerprint(
-        params.seed,
         params.model.vqgan.model_dump(mode="json"),
         code.hexdigest(),
         torch.__version__,
