@@ -113,7 +113,7 @@ FAULTS = [
             ),
             ("warmup_epochs: 1", "warmup_epochs: -1", ".warmup_epochs: -1", "equal to 0"),
             ("decoder_layers: 1", "decoder_layers: 0", ".decoder_layers: 0", "greater than 0"),
-            ("  decoder_layers: 2", "", ".decoder_layers: missing", "add it"),
+            ("  decoder_layers: 1", "", ".decoder_layers: missing", "add it"),
             ("enable_gen: true", "enable_gen: 1", ".enable_gen: 1", "boolean"),
             ("enable_gen: true", "enable: true", ".enable: unknown key", "spelling"),
         )

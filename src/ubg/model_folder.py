@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import Tensor
 
@@ -53,7 +54,7 @@ def load_trained(
     model = build_model(config["system"], params, config["vocab_size"], config["towers"])
     try:
         load_model(model, folder / weights)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{folder / weights}: does not fit the model: {reason}") from None
     return model.eval(), tokenizer, params

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_model
 
 from ubg.data.captions import TokenisedCaptions
@@ -93,7 +94,8 @@ def add_branch(
     return Branch(
         model=model,
         targets=GenerationTargets(tokens, grid, generation, params.seed),
-        held_out=hold_out(table, pack, tokens, grid, params, tokenizer),
+        # One caption of every image: this is measured after every epoch.
+        held_out=hold_out(table.drop_duplicates("image_id"), pack, tokens, grid, params, tokenizer),
         params=params,
         fingerprint=fingerprint(
             params.gen_weight,
@@ -163,7 +165,7 @@ def load_generative(
             return None
         model = add_generator(retrieval, scale, generation, config["codes"], config["length"])
         load_model(model.generator, GENERATOR / "generator.safetensors")
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
             f"{GENERATOR}: cannot be read: {reason}; make it again with `dvc repro train_phase4`"

@@ -206,7 +206,7 @@ def _decoder_to_pixels(vqgan: Any, grid: tuple[int, int]) -> Callable[[Tensor], 
         from ubg.models.vqgan.model import to_uint8
 
         images = vqgan.decode(ids_BL.view(-1, *grid))
-        return to_uint8(images).cpu().numpy()
+        return to_uint8(images).permute(0, 2, 3, 1).cpu().numpy()
 
     return decode
 
