@@ -7,7 +7,7 @@ values out of range are refused with one line: file, key, value, what is allowed
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,6 +24,19 @@ class Section(BaseModel):
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, values: Any) -> Any:
+        """YAML has lists alone; a strict tuple takes none."""
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        tuples = {name for name in fields if get_origin(fields[name].annotation) is tuple}
+        return {
+            name: tuple(value) if name in tuples and isinstance(value, list) else value
+            for name, value in values.items()
+        }
 
 
 S = TypeVar("S", bound=Section)
@@ -137,13 +150,6 @@ class Generation(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     warmup_epochs: NonNegative = 0.0
 
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_as_tuples(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("mask_ratio"), list):
-            values = values | {"mask_ratio": tuple(values["mask_ratio"])}
-        return values
-
     @model_validator(mode="after")
     def _ordered_ratio(self) -> "Generation":
         low, high = self.mask_ratio
@@ -173,13 +179,6 @@ class Augmentation(Section):
     erase_aspect: PositiveFloat = 0.3
     erase_fill: Literal["mean", "noise"] = "mean"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_as_tuples(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("erase_area"), list):
-            values = values | {"erase_area": tuple(values["erase_area"])}
-        return values
-
     @model_validator(mode="after")
     def _ordered_area(self) -> "Augmentation":
         low, high = self.erase_area
@@ -199,13 +198,6 @@ class Optimiser(Section):
     warmup_epochs: NonNegative
     warmup_factor: Fraction
     final_factor: Fraction = 0.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_as_tuples(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("betas"), list):
-            values = values | {"betas": tuple(values["betas"])}
-        return values
 
 
 class Training(Section):
@@ -273,13 +265,6 @@ class VqganFit(Section):
     perceptual: VqganPerceptual | None = None
     discriminator: VqganDiscriminator | None = None
     checkpoint_seconds: NonNegative = 30.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_as_tuples(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("multipliers"), list):
-            values = values | {"multipliers": tuple(values["multipliers"])}
-        return values
 
     @model_validator(mode="after")
     def _codes_are_trained(self) -> "VqganFit":
