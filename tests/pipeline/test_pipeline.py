@@ -19,7 +19,7 @@ SHRUNK = {
         "test_identities: 200": "test_identities: 8",
     },
     "configs/scales/tiny.yaml": {
-        r" epochs: \d+, batch_size: 64": " epochs: 2, batch_size: 16",
+        r"epochs: \d+, batch_size: 64": "epochs: 2, batch_size: 16",
         r" steps: \d+": " steps: 12",
         r" lr_warmup_steps: \d+": " lr_warmup_steps: 2",
         r" warmup_steps: \d+": " warmup_steps: 6",

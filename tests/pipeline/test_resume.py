@@ -92,7 +92,7 @@ def when_saved(count: int) -> Callable[[Path], bool]:
 
 def while_writing(name: str) -> Callable[[Path], bool]:
     """While `name` is being written aside."""
-    return lambda checkpoints: bool(list(checkpoints.glob(f"*/.{name}.partial")))
+    return lambda checkpoints: any(checkpoints.rglob(f".{name}.partial"))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def while_writing(name: str) -> Callable[[Path], bool]:
     [
         [when_saved(1), when_saved(5)],
         [while_writing("state.pt"), when_saved(9), while_writing("state.pt")],
-        [while_writing("best.safetensors")],
+        [while_writing("model.safetensors")],
     ],
     ids=["mid-epoch, twice", "while writing a checkpoint", "while writing the best weights"],
 )
