@@ -69,17 +69,16 @@ def test_dropped_patches_equal_running_each_sample_alone_and_unpadded(positions,
         length = int(batch["caption_attn_mask_t5"][row].sum())
         visible = (~batch["masked_patches"][row]).nonzero()[:, 0]
         text = encoder.embed_text(batch["caption_ids_t5"][row : row + 1, :length])
-        places = Positions.of_text(length, visible.device)
         if batch["text_hidden"][row]:
             text = text[:, -1:]
-            places = Positions(places.sequence_BL[:, -1:], places.patch_BL[:, -1:])
+        words = text.shape[1]
         if len(visible):
             patches = vision.embeddings(batch["masked_images"][row : row + 1])[:, visible]
             body = getattr(vision.transformer, "vision_model", vision.transformer)
             seen = body.encoder(inputs_embeds=patches).last_hidden_state
             image = encoder.embed_image(body.post_layernorm(seen))
             text = torch.cat([text, image], dim=1)
-            places = places.then(Positions.of_patches(visible[None]), start=length)
+        places = Positions(words, visible[None], start=words)  # distances are all that counts
         everything = torch.ones(1, text.shape[1], dtype=torch.long)
         expected = encoder.encode(text, everything, places)[0]
         found = features[row][mask[row].bool()]

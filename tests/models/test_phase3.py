@@ -24,7 +24,7 @@ from transformers import (
 
 from ubg.losses import itc_loss, sdm_loss
 from ubg.models.build import build_model
-from ubg.models.towers.relative_bias import NOT_A_PATCH, GridBias, Positions, sequence_bias
+from ubg.models.towers.relative_bias import GridBias, Positions, sequence_bias
 from ubg.models.towers.shared import SharedTextImageEncoder
 from ubg.models.towers.text import t5_encoder
 from ubg.models.towers.vision import siglip_vision
@@ -164,29 +164,29 @@ def test_grid_bias_by_a_double_loop():
     bias = GridBias(GRID, heads=2)
     torch.nn.init.normal_(bias.rows.weight)
     torch.nn.init.normal_(bias.columns.weight)
-    patches = torch.tensor([[-1, -1, -1, 0, 7, 2], [-1, -1, -1, 5, 1, 6]])
-    assert NOT_A_PATCH == -1
-    sequence = torch.tensor([[0, 1, 2, 3, 10, 5], [0, 1, 2, 8, 4, 9]])
-    found = bias(attention, Positions(sequence, patches))
-    of_text = attention.compute_bias(12, 12)[0]
+    patches, words = torch.tensor([[0, 7, 2], [5, 1, 6]]), 4
+    found = bias(attention, Positions(words, patches, start=torch.tensor([[2], [3]])))
+    of_text = attention.compute_bias(words, words)[0]
     for row in range(2):
-        for i in range(6):
-            for j in range(6):
-                query, key = int(patches[row, i]), int(patches[row, j])
-                if query >= 0 and key >= 0:
+        for i in range(words + 3):
+            for j in range(words + 3):
+                if i >= words and j >= words:
+                    query, key = int(patches[row, i - words]), int(patches[row, j - words])
                     down = key // GRID[1] - query // GRID[1]
                     right = key % GRID[1] - query % GRID[1]
                     expected = (
                         bias.rows.weight[down + GRID[0] - 1]
                         + bias.columns.weight[right + GRID[1] - 1]
                     )
-                elif query >= 0 or key >= 0:
+                elif i >= words or j >= words:
                     expected = torch.zeros(2)
                 else:
-                    expected = of_text[:, sequence[row, i], sequence[row, j]]
+                    expected = of_text[:, i, j]
                 torch.testing.assert_close(found[row, :, i, j], expected)
-    only_patches = Positions(patches[:, 3:], patches[:, 3:])
-    torch.testing.assert_close(bias(attention, only_patches), found[:, :, 3:, 3:])
+    only_patches = bias(attention, Positions.of_patches(patches))
+    torch.testing.assert_close(only_patches, found[:, :, words:, words:])
+    only_words = bias(attention, Positions.of_text(words, patches.device))
+    torch.testing.assert_close(only_words[0], of_text)
 
 
 def test_2d_positions_alone_tell_the_places_of_equal_tokens_apart_by_grid_distance():
@@ -206,11 +206,15 @@ def test_2d_positions_alone_tell_the_places_of_equal_tokens_apart_by_grid_distan
     assert not torch.allclose(encoder.encode(tokens, mask, Positions.of_patches(rolled)), plain)
 
 
-def test_image_positions_start_where_the_text_ends():
-    text = Positions.of_text(3, torch.device("cpu"))
-    both = text.then(Positions.of_patches(torch.tensor([[0, 5], [2, 3]])), start=3)
-    assert both.sequence_BL.tolist() == [[0, 1, 2, 3, 8], [0, 1, 2, 5, 6]]
-    assert both.patch_BL.tolist() == [[-1, -1, -1, 0, 5], [-1, -1, -1, 2, 3]]
+def test_the_image_stands_where_the_text_ends():
+    patches = torch.tensor([[0, 5], [2, 3]])
+    same = Positions(3, patches, start=3)
+    assert same.sequence_BL.tolist() == [[0, 1, 2, 3, 8], [0, 1, 2, 5, 6]]
+    own = Positions(3, patches, start=torch.tensor([[2], [3]]))
+    assert own.sequence_BL.tolist() == [[0, 1, 2, 2, 7], [0, 1, 2, 5, 6]]
+    assert Positions.of_text(2, patches.device).sequence_BL.tolist() == [[0, 1]]
+    behind = Positions.of_patches(patches).behind_class_token()
+    assert behind.sequence_BL.tolist() == [[0, 1, 6], [0, 3, 4]]
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
+import networkx
 import numpy as np
 import pytest
 from PIL import Image
 
-from ubg.report.pipeline_graph import draw_graph, read_graph
+from ubg.report.pipeline_graph import _columns, _rows, _with_waypoints, draw_graph, read_graph
 from ubg.report.style import COLOURS
 
 DVC = """
@@ -11,7 +12,7 @@ stages:
   pack: {cmd: x, deps: [stages/pack.py, "data/raw/${dataset}"], outs: [data/images]}
   train_phase1:
     cmd: x
-    deps: [data/raw/drawn, data/images]
+    deps: [data/raw/drawn/a.json, data/images]
     params: [{"configs/${scale}.yaml": [a]}]
     outs: [models/phase1]
     plots: [plots/phase1]
@@ -48,3 +49,20 @@ def test_picture_has_a_column_per_step_and_the_colours_of_the_systems(graph, tmp
     columns = np.flatnonzero((pixels == colour).all(axis=2).any(axis=0)) / pixels.shape[1]
     # Training and evaluation are the third and fourth of five columns.
     assert 2 / 5 < columns.min() < columns.max() < 4 / 5
+
+
+def test_long_edges_share_a_waypoint_in_every_column_that_they_pass():
+    graph = networkx.DiGraph(
+        [("a", "b"), ("b", "c"), ("c", "d"), ("a", "d"), ("a", "c"), ("c", "e")]
+    )
+    columns = _columns(graph)
+    assert columns == {"a": 0, "b": 1, "c": 2, "d": 3, "e": 3}
+    routed = _with_waypoints(graph, columns)
+    assert all(columns[end] - columns[start] == 1 for start, end in routed.edges)
+    passing = [name for name in routed if name not in graph]
+    assert sorted(columns[name] for name in passing) == [1, 2]
+    for start, end in graph.edges:
+        assert networkx.has_path(routed, start, end)
+    rows = _rows(routed, columns)
+    places = [(columns[name], rows[name]) for name in routed]
+    assert len(set(places)) == len(places)

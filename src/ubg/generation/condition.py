@@ -48,14 +48,13 @@ class MaskedCondition(nn.Module):
         tokens_BVC, patch_BV, image_mask_BV = self._image_tokens(retrieval, batch)
         caption_ids_BT, caption_mask_BT = batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
         text_mask_BT = _hide_text(caption_mask_BT, batch["text_hidden"])
-        text = Positions.of_text(caption_ids_BT.shape[1], caption_ids_BT.device)
         tokens_BLC = torch.cat(
             [encoder.embed_text(caption_ids_BT), encoder.embed_image(tokens_BVC)], dim=1
         )
         mask_BL = torch.cat([text_mask_BT, image_mask_BV], dim=1)
         # After the caption's own end: how much it is padded must not count.
         lengths_B1 = caption_mask_BT.sum(1, keepdim=True)
-        positions = text.then(Positions.of_patches(patch_BV), start=lengths_B1)
+        positions = Positions(caption_ids_BT.shape[1], patch_BV, start=lengths_B1)
         return encoder.encode(tokens_BLC, mask_BL, positions), mask_BL
 
     def _image_tokens(

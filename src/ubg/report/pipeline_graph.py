@@ -4,7 +4,7 @@
 """
 
 import argparse
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,9 @@ def read_graph(root: str | Path) -> "DiGraph[str]":
     graph = networkx.DiGraph()
     graph.add_nodes_from(stages)
     for name, stage in stages.items():
-        for dependency in _paths(stage, "deps"):
-            graph.add_edges_from((maker, name) for maker in stages if dependency in outs[maker])
+        for dependency in map(PurePosixPath, _paths(stage, "deps")):
+            makers = (m for m in stages if any(dependency.is_relative_to(out) for out in outs[m]))
+            graph.add_edges_from((maker, name) for maker in makers)
     reduced = networkx.transitive_reduction(graph)
     for name, paths in outs.items():
         reduced.nodes[name]["outs"] = paths
@@ -46,19 +47,23 @@ def read_graph(root: str | Path) -> "DiGraph[str]":
 
 def draw_graph(path: str | Path, graph: "DiGraph[str]") -> None:
     """Draw the stages from left to right, each as far right as its readers allow."""
-    places = _places(graph)
-    columns = max(x for x, _ in places.values())
-    rows = [y for _, y in places.values()]
-    height = max(rows) - min(rows)
-    with figure(path, (columns + 1) * COLUMN, (height + 1) * ROW) as drawing:
+    columns = _columns(graph)
+    routed = _with_waypoints(graph, columns)
+    rows = _rows(routed, columns)
+    top, bottom, right = min(rows.values()), max(rows.values()), max(columns.values())
+    with figure(path, (right + 1) * COLUMN, (bottom - top + 1) * ROW) as drawing:
         axes = drawing.add_subplot()
         axes.set_axis_off()
-        axes.set_xlim(-0.5 * COLUMN, (columns + 0.5) * COLUMN)
-        axes.set_ylim((max(rows) + 0.5) * ROW, (min(rows) - 0.5) * ROW)
-        for maker, reader in graph.edges:
-            _arrow(axes, places[maker], places[reader])
-        for name, place in places.items():
-            _box(axes, place, name, graph.nodes[name]["outs"][0])
+        axes.set_xlim(-0.5 * COLUMN, (right + 0.5) * COLUMN)
+        axes.set_ylim((bottom + 0.5) * ROW, (top - 0.5) * ROW)
+        for start, end in routed.edges:
+            place_of_start, place_of_end = (columns[start], rows[start]), (columns[end], rows[end])
+            _line(axes, place_of_start, place_of_end, arrow=end in graph)
+        for name in routed:
+            if name in graph:
+                _box(axes, (columns[name], rows[name]), name, graph.nodes[name]["outs"][0])
+            else:
+                _through(axes, (columns[name], rows[name]))
 
 
 def _paths(stage: dict[str, Any], *kinds: str) -> list[str]:
@@ -67,24 +72,55 @@ def _paths(stage: dict[str, Any], *kinds: str) -> list[str]:
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
 
 
-def _places(graph: "DiGraph[str]") -> dict[str, tuple[int, float]]:
-    """Column from the left and row from the top; a stage is level with the mean of its readers."""
+def _columns(graph: "DiGraph[str]") -> dict[str, int]:
+    """Column of every stage from the left."""
     import networkx
 
     layers = list(networkx.topological_generations(graph.reverse()))
-    places: dict[str, tuple[int, float]] = {}
-    for steps_to_end, layer in enumerate(layers):
+    return {
+        name: len(layers) - 1 - steps_to_end
+        for steps_to_end, layer in enumerate(layers)
+        for name in layer
+    }
+
+
+def _with_waypoints(graph: "DiGraph[str]", columns: dict[str, int]) -> "DiGraph[str]":
+    """The graph with edges between neighbouring columns only; `columns` gets the waypoints too.
+
+    What a stage makes passes a column by one waypoint, however many read it further right, so that
+    no line runs behind a box.
+    """
+    import networkx
+
+    routed = networkx.DiGraph()
+    routed.add_nodes_from(graph)
+    for maker, reader in graph.edges:
+        start = maker
+        for column in range(columns[maker] + 1, columns[reader]):
+            waypoint = f"{maker} through {column}"
+            columns[waypoint] = column
+            routed.add_edge(start, waypoint)
+            start = waypoint
+        routed.add_edge(start, reader)
+    return routed
+
+
+def _rows(routed: "DiGraph[str]", columns: dict[str, int]) -> dict[str, float]:
+    """Row of every node from the top: level with the mean of its readers, one below the other."""
+    rows: dict[str, float] = {}
+    for column in sorted(set(columns.values()), reverse=True):
         wanted = {
-            name: sum(places[reader][1] for reader in graph[name]) / max(1, graph.out_degree(name))
-            for name in layer
+            name: sum(rows[reader] for reader in routed[name]) / max(1, routed.out_degree(name))
+            for name in routed
+            if columns[name] == column
         }
-        top = sum(wanted.values()) / len(layer) - (len(layer) - 1) / 2
-        for place, name in enumerate(sorted(layer, key=lambda name: wanted[name])):
-            places[name] = (len(layers) - 1 - steps_to_end, top + place)
-    return places
+        top = sum(wanted.values()) / len(wanted) - (len(wanted) - 1) / 2
+        for place, name in enumerate(sorted(wanted, key=lambda name: wanted[name])):
+            rows[name] = top + place
+    return rows
 
 
-def _arrow(axes: Any, start: tuple[int, float], end: tuple[int, float]) -> None:
+def _line(axes: Any, start: tuple[int, float], end: tuple[int, float], arrow: bool) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path as Curve
 
@@ -93,9 +129,15 @@ def _arrow(axes: Any, start: tuple[int, float], end: tuple[int, float]) -> None:
     bend = (x1 - x0) / 2
     points = [(x0, y0), (x0 + bend, y0), (x1 - bend, y1), (x1, y1)]
     curve = Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4])
+    style = "-|>" if arrow else "-"
     axes.add_patch(
-        FancyArrowPatch(path=curve, arrowstyle="-|>", mutation_scale=10, color=FAINT, linewidth=1.2)
+        FancyArrowPatch(path=curve, arrowstyle=style, mutation_scale=10, color=FAINT, linewidth=1.2)
     )
+
+
+def _through(axes: Any, place: tuple[int, float]) -> None:
+    x, y = place[0] * COLUMN, place[1] * ROW
+    axes.plot([x - BOX[0] / 2, x + BOX[0] / 2], [y, y], color=FAINT, linewidth=1.2)
 
 
 def _box(axes: Any, place: tuple[int, float], name: str, output: str) -> None:

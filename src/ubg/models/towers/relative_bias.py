@@ -7,38 +7,43 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.t5.modeling_t5 import T5Attention
 
-NOT_A_PATCH = -1
-
 
 class Positions(NamedTuple):
-    """Where L tokens stand; B is 1 where all samples of a batch agree.
+    """Where L = T + V tokens stand: T words at 0 to T - 1, then V patches of an image.
 
     Attributes:
-        sequence_BL: long; place in the sequence, image patches in raster order.
-        patch_BL: long; index of the patch in the grid in raster order, or NOT_A_PATCH.
+        words: T; a class token counts among them.
+        patch_BV: long; index of each patch in the grid in raster order. B is 1 where all samples
+            agree, V is 0 where there is no image.
+        start: where in the sequence the image begins, long [B, 1]; its patches follow in raster
+            order, with room left for those that are absent.
     """
 
-    sequence_BL: Tensor
-    patch_BL: Tensor
+    words: int
+    patch_BV: Tensor
+    start: Tensor | int = 0
 
     @staticmethod
     def of_text(length: int, device: torch.device) -> "Positions":
-        sequence = torch.arange(length, device=device)[None]
-        return Positions(sequence, torch.full_like(sequence, NOT_A_PATCH))
+        return Positions(length, torch.empty(1, 0, dtype=torch.long, device=device))
 
     @staticmethod
-    def of_patches(patch_BL: Tensor) -> "Positions":
-        return Positions(patch_BL, patch_BL)
+    def of_patches(patch_BV: Tensor) -> "Positions":
+        return Positions(0, patch_BV)
 
-    def then(self, other: "Positions", start: Tensor | int) -> "Positions":
-        """These tokens followed by `other`, whose sequence begins at `start` (long [B, 1])."""
-        sequence_BL = other.sequence_BL + start
-        batch = max(len(self.sequence_BL), len(sequence_BL))
+    def behind_class_token(self) -> "Positions":
+        return Positions(self.words + 1, self.patch_BV, self.start + 1)
 
-        def join(first: Tensor, second: Tensor) -> Tensor:
-            return torch.cat([first.expand(batch, -1), second.expand(batch, -1)], dim=1)
+    @property
+    def word_1T(self) -> Tensor:
+        """Places of the words, long."""
+        return torch.arange(self.words, device=self.patch_BV.device)[None]
 
-        return Positions(join(self.sequence_BL, sequence_BL), join(self.patch_BL, other.patch_BL))
+    @property
+    def sequence_BL(self) -> Tensor:
+        """Places of all tokens, long."""
+        image_BV = self.patch_BV + self.start
+        return torch.cat([self.word_1T.expand(len(image_BV), -1), image_BV], dim=1)
 
 
 def sequence_bias(
@@ -79,22 +84,19 @@ class GridBias(nn.Module):
 
     def forward(self, attention: T5Attention, positions: Positions) -> Tensor:
         """[B, heads, L, L] for tokens at `positions`."""
-        patch_BL = positions.patch_BL
-        is_patch_BL = patch_BL != NOT_A_PATCH
-        row_BL, column_BL = (
-            patch_BL.clamp(min=0) // self.grid[1],
-            patch_BL.clamp(min=0) % self.grid[1],
+        words, patches = positions.words, positions.patch_BV.shape[1]
+        word_bias_1hTT = sequence_bias(attention, positions.word_1T)
+        if not patches:
+            return word_bias_1hTT
+        row_BV, column_BV = positions.patch_BV // self.grid[1], positions.patch_BV % self.grid[1]
+        patch_bias_BhVV = look_up(self.rows.weight, _distance(row_BV, self.grid[0])) + look_up(
+            self.columns.weight, _distance(column_BV, self.grid[1])
         )
-        both_BLL = is_patch_BL[:, :, None] & is_patch_BL[:, None, :]
-        bias_BhLL = _look_up_where(both_BLL, self.rows, _distance(row_BL, self.grid[0]))
-        bias_BhLL = bias_BhLL + _look_up_where(
-            both_BLL, self.columns, _distance(column_BL, self.grid[1])
+        if not words:
+            return patch_bias_BhVV
+        return F.pad(word_bias_1hTT, (0, patches, 0, patches)) + F.pad(
+            patch_bias_BhVV, (words, 0, words, 0)
         )
-        if is_patch_BL.all():
-            return bias_BhLL
-        of_text_BLL = ~(is_patch_BL[:, :, None] | is_patch_BL[:, None, :])
-        text_BhLL = sequence_bias(attention, positions.sequence_BL)
-        return bias_BhLL + text_BhLL * of_text_BLL[:, None]
 
 
 def look_up(table_Kh: Tensor, index_BLL: Tensor) -> Tensor:
@@ -129,12 +131,6 @@ class _LookUp(torch.autograd.Function):
             for head_BLL in gradient_BhLL.unbind(1)
         ]
         return torch.stack(columns, dim=1).to(gradient_BhLL.dtype), None
-
-
-def _look_up_where(wanted_BLL: Tensor, table: nn.Embedding, index_BLL: Tensor) -> Tensor:
-    """`look_up` where it is wanted and 0 elsewhere."""
-    with_zero = torch.cat([table.weight, torch.zeros_like(table.weight[:1])])
-    return look_up(with_zero, torch.where(wanted_BLL, index_BLL, len(table.weight)))
 
 
 def _distance(index_BL: Tensor, size: int) -> Tensor:

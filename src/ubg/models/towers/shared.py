@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from transformers import T5EncoderModel
 
 from ubg.models.towers.attention_mask import additive_mask
-from ubg.models.towers.relative_bias import NOT_A_PATCH, GridBias, Positions, sequence_bias
+from ubg.models.towers.relative_bias import GridBias, Positions, sequence_bias
 from ubg.models.towers.text import TextEncoder, masked_mean
 from ubg.params import SharedEncoder
 
@@ -77,10 +77,11 @@ class SharedTextImageEncoder(nn.Module):
             bias_BhLL = sequence_bias(attention, positions.sequence_BL)
         else:
             bias_BhLL = self.grid_bias(attention, positions)
+        # Added to the scores of every layer: put together once.
+        bias_BhLL = bias_BhLL + additive_mask(mask_BL)
         hidden_BLC = stack.dropout(tokens_BLC)
-        blocked_B11L = additive_mask(mask_BL)
         for block in stack.block:
-            hidden_BLC = block(hidden_BLC, attention_mask=blocked_B11L, position_bias=bias_BhLL)[0]
+            hidden_BLC = block(hidden_BLC, position_bias=bias_BhLL)[0]
         return stack.dropout(stack.final_layer_norm(hidden_BLC))
 
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
@@ -102,8 +103,7 @@ class SharedTextImageEncoder(nn.Module):
                 [self.class_token.expand(batch, 1, -1).to(tokens_BLC.dtype), tokens_BLC], dim=1
             )
             mask_BL = torch.cat([mask_BL.new_ones(batch, 1), mask_BL], dim=1)
-            first = positions.sequence_BL.new_zeros(1, 1)
-            positions = Positions(first, first + NOT_A_PATCH).then(positions, start=1)
+            positions = positions.behind_class_token()
         features_BLC = self.encode(tokens_BLC, mask_BL, positions)
         if self.pooling == "cls":
             return features_BLC[:, 0]

@@ -1,6 +1,6 @@
 """The sizes that define a VQGAN, checked before anything is allocated."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -34,16 +34,6 @@ class Architecture(Section):
     attention_resolutions: tuple[Width, ...] = ()
     resolution: Annotated[int, Field(ge=1, le=4096)] = 256
     patch: Annotated[int, Field(ge=1, le=16)] = 1
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_as_tuples(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
 
     @model_validator(mode="after")
     def _has_levels(self) -> "Architecture":

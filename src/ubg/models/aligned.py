@@ -1,0 +1,80 @@
+"""Pooled features of both modalities in one space: what phases 1 to 4 share."""
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ubg.losses import itc_loss, sdm_loss
+from ubg.models.contract import RetrievalModel
+from ubg.models.towers.vision import VisionEncoder
+
+
+class AlignedModel(RetrievalModel):
+    """A pooled feature of each image and caption, projected to D dimensions and aligned by SDM.
+
+    Legend: B batch, T tokens, C width of a pooled feature, D shared dimension.
+
+    Args:
+        vision: its normalisation is the model's.
+        image_width: C of `pool_image`.
+        text_width: C of `pool_text`.
+        embedding_dim: D.
+        temperature: of the losses.
+        with_itc: also align by InfoNCE.
+    """
+
+    def __init__(
+        self,
+        vision: VisionEncoder,
+        image_width: int,
+        text_width: int,
+        embedding_dim: int,
+        temperature: float,
+        with_itc: bool,
+    ):
+        super().__init__()
+        self.vision = vision
+        self.normalisation = vision.normalisation
+        self.image_projection = _projection(image_width, embedding_dim)
+        self.text_projection = _projection(text_width, embedding_dim)
+        self.logit_scale = 1 / temperature
+        self.with_itc = with_itc
+
+    @abstractmethod
+    def pool_image(self, images: Tensor) -> Tensor:
+        """Images [B, 3, H, W], normalised for the tower, to [B, C]."""
+
+    @abstractmethod
+    def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """Captions to [B, C]."""
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The retrieval losses of a batch, unweighted.
+
+        Args:
+            batch: `images` [B, 3, H, W], `caption_ids_t5` and `caption_attn_mask_t5` [B, T],
+                `pids` [B].
+        """
+        image_BD = self.encode_image(batch["images"])
+        text_BD = self.encode_text(batch)
+        losses = {"sdm_loss": sdm_loss(image_BD, text_BD, batch["pids"], self.logit_scale)}
+        if self.with_itc:
+            losses["itc_loss"] = itc_loss(image_BD, text_BD, self.logit_scale)
+        return losses
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        return F.normalize(self.image_projection(self.pool_image(images)).float(), dim=-1)
+
+    def encode_text(self, text: dict[str, Tensor]) -> Tensor:
+        """`caption_ids_t5` and `caption_attn_mask_t5`, both [B, T], to unit vectors [B, D]."""
+        pooled_BC = self.pool_text(text["caption_ids_t5"], text["caption_attn_mask_t5"])
+        return F.normalize(self.text_projection(pooled_BC).float(), dim=-1)
+
+
+def _projection(width: int, embedding_dim: int) -> nn.Linear:
+    """A linear map to the shared space that keeps the scale of its input."""
+    layer = nn.Linear(width, embedding_dim)
+    nn.init.normal_(layer.weight, std=width**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,134 @@
+"""Typed parameters: the only reader of `params.yaml` and `configs/`.
+
+`params.yaml` is the experiment. It names a data set and a scale, whose presets are
+`configs/datasets/<dataset>.yaml` and `configs/scales/<scale>.yaml`. Unknown keys, wrong types and
+values out of range are refused with one line: file, key, value, what is allowed.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from ubg.params.dataset import Dataset, SynthPedes
+from ubg.params.generation import (
+    Generation,
+    Vqgan,
+    VqganDiscriminator,
+    VqganFit,
+    VqganPerceptual,
+    VqTokens,
+)
+from ubg.params.read import read_section
+from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
+from ubg.params.towers import Image, SharedEncoder, TextTower, Tokenizer, Towers, VisionTower
+from ubg.params.training import Augmentation, Evaluation, Losses, Optimiser, Training
+
+__all__ = [
+    "Augmentation",
+    "Dataset",
+    "Evaluation",
+    "Experiment",
+    "Generation",
+    "Image",
+    "Losses",
+    "Optimiser",
+    "Params",
+    "Scale",
+    "Section",
+    "SharedEncoder",
+    "SynthPedes",
+    "TextTower",
+    "Tokenizer",
+    "Towers",
+    "Training",
+    "VisionTower",
+    "VqTokens",
+    "Vqgan",
+    "VqganDiscriminator",
+    "VqganFit",
+    "VqganPerceptual",
+    "load_params",
+    "load_synthpedes",
+]
+
+PresetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Scale(Section):
+    """One file of `configs/scales/`: sizes, optimisation, pretrained names."""
+
+    image: Image
+    tokenizer: Tokenizer
+    vqgan: Vqgan
+    towers: Towers
+    shared_encoder: SharedEncoder
+    embedding_dim: Positive
+    temperature: PositiveFloat
+    losses: Losses
+    augmentation: Augmentation
+    optimiser: Optimiser
+    training: Training
+    evaluation: Evaluation
+    vq_tokens: VqTokens
+
+
+class Experiment(Section):
+    """The keys of `params.yaml` itself."""
+
+    dataset: PresetName
+    scale: PresetName
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    gen_weight: NonNegative
+    generation: Generation
+
+
+class Params(Experiment):
+    """Everything that a stage may ask for: the experiment and its two presets."""
+
+    data: Dataset
+    model: Scale
+
+    @property
+    def raw_root(self) -> Path:
+        return Path("data/raw") / self.dataset
+
+
+def load_params(root: str | Path = ".") -> Params:
+    """Read `params.yaml` and the two presets that it names.
+
+    Raises:
+        ValueError: unreadable file, unknown key, wrong type or a value out of range; one line for
+            each fault, naming file, key, value and what is allowed.
+    """
+    root = Path(root)
+    experiment = read_section(Experiment, root / "params.yaml", root)
+    dataset_file = _preset(root, "datasets", experiment.dataset)
+    scale_file = _preset(root, "scales", experiment.scale)
+    return Params(
+        **dict(experiment),
+        data=read_section(Dataset, dataset_file, root),
+        model=read_section(Scale, scale_file, root),
+    )
+
+
+def load_synthpedes(root: str | Path = ".") -> SynthPedes:
+    """Read what is to be drawn from `configs/datasets/synthpedes.yaml`, for any data set in use.
+
+    Raises:
+        ValueError: as `load_params`.
+    """
+    root = Path(root)
+    path = _preset(root, "datasets", "synthpedes")
+    section = read_section(Dataset, path, root).synthpedes
+    if section is None:
+        raise ValueError(f"{path.relative_to(root)}: synthpedes: missing; add it")
+    return section
+
+
+def _preset(root: Path, kind: str, name: str) -> Path:
+    path = root / "configs" / kind / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        raise ValueError(f"params.yaml: {kind[:-1]}: {name!r} has no preset; allowed: {known}")
+    return path
