@@ -50,12 +50,20 @@ class Optimiser(Section):
 
 
 class Training(Section):
-    """`accumulate` adds up gradients; each step still contrasts within its own batch only."""
+    """How long, in what batches and at what precision.
+
+    Attributes:
+        accumulate: batches whose gradients are added up; each still contrasts its own pairs only.
+        gradient_checkpointing: compute activations again in the backward pass, to save memory.
+        compile: run the training step through `torch.compile`, which takes minutes to begin with.
+    """
 
     epochs: Positive
     batch_size: Annotated[int, Field(ge=2)]
     accumulate: Positive = 1
     precision: Literal["fp32", "bf16"]
+    gradient_checkpointing: bool = False
+    compile: bool = False
     checkpoint_seconds: NonNegative = 60.0
 
 

@@ -16,6 +16,7 @@ from ubg.models.contract import RetrievalModel
 from ubg.params import Optimiser, Training
 from ubg.training.checkpoint import load_state, save_state, save_weights
 from ubg.training.optimiser import build_optimiser, set_learning_rates
+from ubg.training.recompute import recompute_activations
 from ubg.training.schedule import lr_factor
 
 
@@ -66,6 +67,10 @@ def train(
     accelerator = Accelerator(mixed_precision="bf16" if training.precision == "bf16" else "no")
     optimiser = build_optimiser(model, optimisation)
     progress = _resume(folder / "state.pt", model, optimiser)
+    if training.gradient_checkpointing:
+        recompute_activations(model)
+    if training.compile:
+        model.compile()  # in place: its parameters keep their names
     wrapped, optimiser = accelerator.prepare(model, optimiser)
 
     group_size = training.accumulate
