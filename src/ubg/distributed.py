@@ -1,0 +1,136 @@
+"""What several processes share: features with gradient, labels, means, results, one writer.
+
+W processes with B / W samples each train as one process with B. Legend: process w holds x_w, a
+function of the parameters p and of its own samples; L(x_1, .., x_W) is the loss of all B samples.
+
+Every process gathers all x and computes the same L. The gradient of `gather_features` adds up what
+the processes ask of x_w: W times dL/dx_w. So the parameters of process w receive W dL/dx_w dx_w/dp,
+and DistributedDataParallel's mean over the processes makes of that
+(1 / W) sum_w W dL/dx_w dx_w/dp = dL/dp. A parameter q used behind the gathering (a temperature, a
+classifier) receives dL/dq on every process, and so does the mean.
+
+Everything here is the identity where no process group has been initialised.
+"""
+
+from collections.abc import Callable
+from itertools import chain, zip_longest
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch import distributed as dist
+
+T = TypeVar("T")
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this one is, from 0."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes and reports."""
+    return rank() == 0
+
+
+def gather_features(features: Tensor) -> Tensor:
+    """The rows of all processes in the order of their ranks, with gradient: see above.
+
+    Args:
+        features: [N, ..], with the same shape on every process.
+
+    Returns:
+        [W * N, ..], the same on every process.
+    """
+    return features if world_size() == 1 else _gather_with_gradient(features)
+
+
+def gather_labels(labels: Tensor) -> Tensor:
+    """As `gather_features`, without gradient: identities, image ids."""
+    return labels if world_size() == 1 else _gather(labels)
+
+
+def mean_of_means(mean: Tensor, count: Tensor | int) -> Tensor:
+    """The mean over what all processes count, from the mean of each.
+
+    Its gradient is that of one process, as for `gather_features`: sum_w count_w mean_w / sum_w
+    count_w is an L as above of the W means.
+
+    Args:
+        mean: scalar, the mean over what this process counts; any number where that is nothing.
+        count: of this process; on one process at least it is positive.
+    """
+    if world_size() == 1:
+        return mean
+    count = torch.as_tensor(count, dtype=torch.float32, device=mean.device)
+    counts_W = gather_labels(count.reshape(1))
+    return (gather_features(mean.float().reshape(1)) * (counts_W / counts_W.sum())).sum()
+
+
+def mean_over_processes(sum: Tensor, count: Tensor | int) -> Tensor:
+    """The mean over what all processes count, from the sum of each; its gradient is as above.
+
+    Args:
+        sum: scalar, over what this process counts.
+        count: how much that is; nothing anywhere makes the mean 0.
+    """
+    total = gather_labels(torch.as_tensor(count, device=sum.device).reshape(1)).sum()
+    return gather_features(sum.reshape(1)).sum() / total.clamp(min=1)
+
+
+def own_rows(count: int, batch_size: int) -> NDArray[np.int64]:
+    """Of `count` rows in batches of `batch_size`, those of every W-th batch, from this rank on."""
+    rows = np.arange(count)
+    return rows[rows // batch_size % world_size() == rank()]
+
+
+def gather_batches(own: list[T]) -> list[T]:
+    """The results of all batches in their order, where each process has those of every W-th."""
+    if world_size() == 1:
+        return own
+    lists: list[Any] = [None] * world_size()
+    dist.all_gather_object(lists, own)
+    missing = object()
+    rounds = zip_longest(*lists, fillvalue=missing)
+    return [result for result in chain.from_iterable(rounds) if result is not missing]
+
+
+def from_main(compute: Callable[[], T]) -> T:
+    """`compute()`, called on the main process alone, on every process."""
+    results: list[Any] = [compute() if is_main() else None]
+    if world_size() > 1:
+        dist.broadcast_object_list(results)
+    return results[0]
+
+
+class _Gather(torch.autograd.Function):
+    """All rows forward; backward the sum of what all processes ask of the own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.count = len(rows)
+        return _gather(rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        gradient = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(gradient)
+        return gradient[rank() * ctx.count : (rank() + 1) * ctx.count]
+
+
+@torch.compiler.disable  # a collective inside a compiled graph is not traced
+def _gather_with_gradient(features: Tensor) -> Tensor:
+    return _Gather.apply(features)
+
+
+def _gather(rows: Tensor) -> Tensor:
+    gathered = rows.new_empty(world_size() * len(rows), *rows.shape[1:])
+    dist.all_gather_into_tensor(gathered, rows.contiguous())
+    return gathered
