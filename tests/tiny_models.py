@@ -6,7 +6,16 @@ import torch
 from ubg.generation.targets import GenerationTargets
 from ubg.models.build import build_model
 from ubg.models.phase4 import add_generator
-from ubg.params import Generation, Image, SharedEncoder, TextTower, Towers, VisionTower, load_params
+from ubg.params import (
+    ClipTextTower,
+    Generation,
+    Image,
+    SharedEncoder,
+    TextTower,
+    Towers,
+    VisionTower,
+    load_params,
+)
 
 HEIGHT, WIDTH, GRID = 64, 32, (4, 2)
 PATCHES, CODES, VOCABULARY = 8, 20, 50
@@ -17,10 +26,12 @@ def tiny_scale(
 ):
     vision = VisionTower(width=32, layers=2, heads=2, mlp_width=48, conv_stem=conv_stem)
     text = TextTower(width=24, layers=2, heads=2, mlp_width=48, dropout=dropout)
+    clip_text = ClipTextTower(width=24, layers=2, heads=2, mlp_width=48, vocab_size=VOCABULARY)
+    towers = Towers(attention=attention, clip=vision, clip_text=clip_text, siglip=vision, t5=text)
     return load_params().model.model_copy(
         update={
             "image": Image(height=HEIGHT, width=WIDTH),
-            "towers": Towers(attention=attention, clip=vision, siglip=vision, t5=text),
+            "towers": towers,
             "shared_encoder": SharedEncoder(
                 pooling=pooling, cls_token=cls_token, image_positions=positions
             ),

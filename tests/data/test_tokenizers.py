@@ -4,8 +4,8 @@ import pytest
 import sentencepiece
 from transformers import AutoTokenizer
 
-from ubg.data.captions import normalise_caption
-from ubg.data.tokenizers import describe_tokenizer, fit_tokenizer, load_tokenizer
+from ubg.data.captions import TokenisedCaptions, normalise_caption
+from ubg.data.tokenizers import clip_tokenizer, describe_tokenizer, fit_tokenizer, load_tokenizer
 
 COLOURS = ("red", "blue", "black", "white", "grey", "green", "brown", "yellow", "purple")
 GARMENTS = ("coat", "jacket", "t-shirt", "sweater", "hoodie", "trousers", "jeans", "skirt")
@@ -88,3 +88,38 @@ def test_facts_count_tokens_and_unknowns(fitted):
     assert facts["unknown_percent"] == pytest.approx(16.667)
     assert facts["pieces"][0] == "▁a"
     json.dumps(facts)
+
+
+def test_clip_ids_are_those_of_open_clip_and_survive_saving(tmp_path):
+    from open_clip import SimpleTokenizer
+
+    published = SimpleTokenizer()
+    tokenizer = clip_tokenizer()
+    tokenizer.save_pretrained(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert (len(again), again.bos_token_id, again.eos_token_id) == (49408, 49406, 49407)
+    for text in [
+        *CAPTIONS[::300],
+        "",
+        "A woman's T-SHIRT; 2 bags!",
+        "caf\u00e9 \u7ea2\u8272 coat!!",
+    ]:
+        ids = published([text])[0]
+        expected = ids[: int(ids.argmax()) + 1].tolist()
+        assert tokenizer(text).input_ids == again(text).input_ids == expected
+    assert type(clip_tokenizer(tmp_path)) is type(tokenizer)
+
+
+def test_clip_captions_end_in_eot_where_their_mask_does():
+    tokenised = TokenisedCaptions(
+        clip_tokenizer(), ["a red coat", "red " * 90], 77, ("ids", "mask")
+    )
+    batch = tokenised.batch(tokenised.lengths.argsort())
+    assert batch["mask"].sum(1).tolist() == [5, 77]
+    assert batch["ids"][[0, 1], batch["mask"].sum(1) - 1].tolist() == [49407, 49407]
+
+
+def test_another_tokenizer_than_clips_is_refused(fitted):
+    _, folder = fitted
+    with pytest.raises(ValueError, match="give one of a CLIP"):
+        clip_tokenizer(folder)

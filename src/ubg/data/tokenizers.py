@@ -1,4 +1,4 @@
-"""The T5 text tokenizer: trained on the captions, or a pretrained one by name or folder."""
+"""Text tokenizers: T5's, trained on the captions or pretrained by name or folder, and CLIP's."""
 
 import re
 import tempfile
@@ -75,6 +75,34 @@ def load_tokenizer(name_or_folder: str | Path) -> Any:
             "give one of a T5 model"
         )
     return tokenizer
+
+
+def clip_tokenizer(source: str | Path | None = None) -> Any:
+    """CLIP's byte pair encoding: `<|startoftext|>`, the lower-cased caption, `<|endoftext|>` (EOT).
+
+    It pads with EOT, as published: tell padding by the attention mask, not by the id.
+
+    Args:
+        source: a hub name or a folder; None builds it from the vocabulary that open_clip ships.
+
+    Raises:
+        ValueError: as `load_tokenizer`, or `source` is another tokenizer than CLIP's.
+    """
+    from transformers import CLIPTokenizer
+
+    if source is not None:
+        tokenizer = load_tokenizer(source)
+        if not isinstance(tokenizer, CLIPTokenizer):
+            raise ValueError(
+                f"tokenizer {str(source)!r} is a {type(tokenizer).__name__}; give one of a CLIP"
+            )
+        return tokenizer
+    from open_clip import SimpleTokenizer
+
+    published = SimpleTokenizer()
+    names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    vocabulary = {names.get(token, token): id_ for token, id_ in published.encoder.items()}
+    return CLIPTokenizer(vocab=vocabulary, merges=list(published.bpe_ranks))
 
 
 def describe_tokenizer(tokenizer: Any, captions: Sequence[str]) -> dict[str, Any]:

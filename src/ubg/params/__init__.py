@@ -19,18 +19,30 @@ from ubg.params.generation import (
     VqganPerceptual,
     VqTokens,
 )
+from ubg.params.irra import Irra, IrraLosses
 from ubg.params.read import read_section
 from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
-from ubg.params.towers import Image, SharedEncoder, TextTower, Tokenizer, Towers, VisionTower
+from ubg.params.towers import (
+    ClipTextTower,
+    Image,
+    SharedEncoder,
+    TextTower,
+    Tokenizer,
+    Towers,
+    VisionTower,
+)
 from ubg.params.training import Augmentation, Evaluation, Losses, Optimiser, Training
 
 __all__ = [
     "Augmentation",
+    "ClipTextTower",
     "Dataset",
     "Evaluation",
     "Experiment",
     "Generation",
     "Image",
+    "Irra",
+    "IrraLosses",
     "Losses",
     "Optimiser",
     "Params",
@@ -66,11 +78,16 @@ class Scale(Section):
     embedding_dim: Positive
     temperature: PositiveFloat
     losses: Losses
+    irra: Irra
     augmentation: Augmentation
     optimiser: Optimiser
     training: Training
     evaluation: Evaluation
     vq_tokens: VqTokens
+
+    def loss_weights(self, system: str) -> dict[str, float]:
+        """The weight of each loss of `system`, by the name that its model returns it under."""
+        return self.irra.losses.weights() if system == "irra" else self.losses.weights()
 
 
 class Experiment(Section):

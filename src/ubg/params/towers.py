@@ -41,6 +41,24 @@ class VisionTower(Section):
         return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
 
 
+class ClipTextTower(Section):
+    """CLIP's text transformer, built from its sizes or loaded from `pretrained`.
+
+    `vocab_size` is that of CLIP's byte pair encoding.
+    """
+
+    pretrained: str | None = None
+    width: Positive | None = None
+    layers: Positive | None = None
+    heads: Positive | None = None
+    mlp_width: Positive | None = None
+    vocab_size: Positive = 49408
+
+    @model_validator(mode="after")
+    def _sizes_or_pretrained(self) -> "ClipTextTower":
+        return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
+
+
 class TextTower(Section):
     """A T5 encoder, built from its sizes or loaded from `pretrained`."""
 
@@ -61,6 +79,7 @@ class Towers(Section):
 
     attention: Literal["sdpa", "eager"] = "sdpa"
     clip: VisionTower
+    clip_text: ClipTextTower
     siglip: VisionTower
     t5: TextTower
 

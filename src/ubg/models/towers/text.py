@@ -12,7 +12,7 @@ from transformers import (
     T5GemmaEncoderModel,
 )
 
-from ubg.models.towers.pretrained import load_pretrained
+from ubg.models.towers.pretrained import load_pretrained, read_config
 from ubg.params import TextTower
 
 
@@ -49,7 +49,7 @@ def t5_encoder(
         kind = AutoConfig.for_model(**config)
         model = _encoder_class(kind, params)(kind)
     elif params.pretrained is not None:
-        kind = _read_config(params.pretrained)
+        kind = read_config(params.pretrained)
         model_class = _encoder_class(kind, params)
         model = load_pretrained(model_class, params.pretrained, kind)
     else:
@@ -83,14 +83,6 @@ def masked_mean(tokens: Tensor, attention_mask: Tensor) -> Tensor:
     """Mean over the tokens that are not padding: [B, T, C] and [B, T] to [B, C]."""
     weights = attention_mask.to(tokens.dtype).unsqueeze(-1)
     return (tokens * weights).sum(1) / weights.sum(1)
-
-
-def _read_config(source: str) -> PretrainedConfig:
-    try:
-        return AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{source}: has no readable config: {reason}") from error
 
 
 def _encoder_class(config: PretrainedConfig, params: TextTower) -> type[PreTrainedModel]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import (
     CLIPVisionConfig,
     CLIPVisionModel,
+    CLIPVisionModelWithProjection,
     PreTrainedModel,
     SiglipVisionConfig,
     SiglipVisionModel,
@@ -15,7 +16,8 @@ from transformers import (
 from ubg.models.contract import Normalisation
 from ubg.models.towers.attention_mask import additive_mask
 from ubg.models.towers.embeddings import ConvStem, GridEmbeddings, resize_positions
-from ubg.models.towers.pretrained import load_pretrained
+from ubg.models.towers.pretrained import load_pretrained, tower_config
+from ubg.models.towers.projection import check_projection, new_projection
 from ubg.params import Image, VisionTower
 
 CLIP_NORMALISATION = Normalisation(
@@ -38,6 +40,7 @@ class VisionEncoder(nn.Module):
         pretrained: bool,
         normalisation: Normalisation,
         grid: tuple[int, int],
+        projection: nn.Linear | None = None,
     ):
         super().__init__()
         self.transformer = transformer
@@ -45,6 +48,7 @@ class VisionEncoder(nn.Module):
         self.pretrained = pretrained
         self.normalisation = normalisation
         self.grid = grid
+        self.projection = projection
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.transformer(pixel_values=images)
@@ -53,6 +57,16 @@ class VisionEncoder(nn.Module):
     def tokens(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] to tokens [B, L, C]."""
         return self.transformer(pixel_values=images).last_hidden_state
+
+    def projected_tokens(self, images: Tensor) -> Tensor:
+        """CLIP's tokens in the joint space, [B, 1 + N, D], the class token first.
+
+        All of them go through the final layer norm and the projection, as in IRRA (arXiv
+        2303.12501); CLIP itself takes the class token alone there.
+        """
+        assert self.projection is not None, "built without a projection"
+        body = getattr(self.transformer, "vision_model", self.transformer)
+        return self.projection(body.post_layernorm(self.tokens(images)))
 
     def tokens_of_embeddings(self, embeddings_BLC: Tensor, mask_BL: Tensor) -> Tensor:
         """What the transformer makes of any patch embeddings, positions added, [B, L, C].
@@ -74,7 +88,11 @@ class VisionEncoder(nn.Module):
 
 
 def clip_vision(
-    params: VisionTower, image: Image, attention: str, config: dict[str, Any] | None = None
+    params: VisionTower,
+    image: Image,
+    attention: str,
+    config: dict[str, Any] | None = None,
+    projection_dim: int | None = None,
 ) -> VisionEncoder:
     """CLIP's vision transformer (arXiv 2103.00020) for images of the given size.
 
@@ -83,16 +101,33 @@ def clip_vision(
         image: height and width in pixels.
         attention: implementation, "sdpa" or "eager".
         config: architecture of a tower saved earlier; its weights are to be loaded by the caller.
+        projection_dim: D of `VisionEncoder.projected_tokens`, a pretrained model's own; None
+            leaves the projection out.
+
+    Raises:
+        ValueError: the pretrained model cannot be loaded, or projects to another size; the image
+            does not hold whole patches.
     """
+    projection = None
     if config is not None:
         model = CLIPVisionModel(CLIPVisionConfig.from_dict(config))
-    elif params.pretrained is not None:
+    elif params.pretrained is None:
+        model = CLIPVisionModel(CLIPVisionConfig(**_sizes(params), hidden_act="quick_gelu"))
+    elif projection_dim is None:
         model = load_pretrained(CLIPVisionModel, params.pretrained)
     else:
-        model = CLIPVisionModel(CLIPVisionConfig(**_sizes(params), hidden_act="quick_gelu"))
+        whole = load_pretrained(
+            CLIPVisionModelWithProjection,
+            params.pretrained,
+            tower_config(params.pretrained, "clip", "vision"),
+        )
+        model, projection = whole.vision_model, whole.visual_projection
+        check_projection(projection, projection_dim, params.pretrained)
     grid = _fit_to_image(model, params, image, class_token=True)
     model.set_attn_implementation(attention)
-    return VisionEncoder(model, params.pretrained is not None, CLIP_NORMALISATION, grid)
+    if projection_dim is not None and projection is None:
+        projection = new_projection(model.config.hidden_size, projection_dim)
+    return VisionEncoder(model, params.pretrained is not None, CLIP_NORMALISATION, grid, projection)
 
 
 def siglip_vision(
