@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from ubg.data.loader import TrainingLoader
+from ubg.distributed import is_main, rank
 from ubg.models.contract import RetrievalModel
 from ubg.params import Optimiser, Training
 from ubg.training.checkpoint import load_state, save_state, save_weights
@@ -49,8 +51,10 @@ def train(
     checkpoint in `folder`. On CPU the weights are then bit-identical to those of an uninterrupted
     run, because every random draw is a function of the seed and the position in the run.
 
+    Several processes call it together, each with its share of every batch; the main one writes.
+
     Args:
-        model: maps a batch to a dictionary of unweighted losses.
+        model: maps a batch to a dictionary of unweighted losses, those of all processes' samples.
         loader: `loader.epoch(epoch, start_step)` yields batches, `len(loader)` of them an epoch.
         loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
         validate: what is measured after every epoch; by "r1", validation R@1 in percent, the
@@ -58,13 +62,19 @@ def train(
         on_epoch: told the record of every finished epoch, after each.
         training: epochs, precision, accumulation, time between checkpoints.
         optimisation: optimiser, learning rates and schedule.
-        seed: seeds dropout.
+        seed: seeds dropout, apart from that of the other processes.
         folder: where checkpoints and weights go.
 
     Raises:
         ValueError: a loss has no weight or a weight no loss, or a loss is not finite.
     """
-    accelerator = Accelerator(mixed_precision="bf16" if training.precision == "bf16" else "no")
+    accelerator = Accelerator(
+        mixed_precision="bf16" if training.precision == "bf16" else "no",
+        # Buffers, the statistics of batch norms, come out the same on every process.
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
+        ],
+    )
     optimiser = build_optimiser(model, optimisation)
     progress = _resume(folder / "state.pt", model, optimiser)
     if training.gradient_checkpointing:
@@ -81,15 +91,20 @@ def train(
         warmup_steps=round(optimisation.warmup_epochs * updates_per_epoch),
         warmup_factor=optimisation.warmup_factor,
         final_factor=optimisation.final_factor,
+        schedule=optimisation.schedule,
+        milestones=[round(epoch * updates_per_epoch) for epoch in optimisation.milestones],
+        gamma=optimisation.gamma,
+        power=optimisation.power,
     )
     bar = tqdm(
         total=training.epochs * len(loader),
         initial=progress.epoch * len(loader) + progress.step,
         unit="batch",
         mininterval=1,
+        disable=not is_main(),
     )
     if group_size > 1:
-        bar.write(
+        _tell(
             f"adding up the gradients of {group_size} batches; this does not enlarge the set of "
             f"negatives: each batch contrasts its own {training.batch_size} pairs"
         )
@@ -98,24 +113,27 @@ def train(
         wrapped.train()
         saved_at = time.monotonic()
         for batch in loader.epoch(epoch, start_step=progress.step):
-            torch.manual_seed(seed * 1_000_003 + epoch * len(loader) + progress.step)
+            position = seed * 1_000_003 + epoch * len(loader) + progress.step
+            torch.manual_seed(position + (rank() << 52))
             batch = {name: value.to(accelerator.device) for name, value in batch.items()}
-            with accelerator.autocast():
-                losses = wrapped(batch)
-            weights = loss_weights(epoch + progress.step / len(loader))
-            accelerator.backward(weighted_sum(losses, weights) / group_size)
+            updates = (progress.step + 1) % group_size == 0 or progress.step + 1 == len(loader)
+            with nullcontext() if updates else accelerator.no_sync(wrapped):
+                with accelerator.autocast():
+                    losses = wrapped(batch)
+                weights = loss_weights(epoch + progress.step / len(loader))
+                accelerator.backward(weighted_sum(losses, weights) / group_size)
             for name, value in losses.items():
                 progress.loss_sums[name] = progress.loss_sums.get(name, 0) + value.detach().double()
             progress.step += 1
 
-            if progress.step % group_size == 0 or progress.step == len(loader):
+            if updates:
                 update = epoch * updates_per_epoch + (progress.step - 1) // group_size
                 set_learning_rates(optimiser, factor_of(update))
                 if optimisation.clip_norm is not None:
                     accelerator.clip_grad_norm_(wrapped.parameters(), optimisation.clip_norm)
                 optimiser.step()
                 optimiser.zero_grad()
-                if time.monotonic() - saved_at > training.checkpoint_seconds:
+                if is_main() and time.monotonic() - saved_at > training.checkpoint_seconds:
                     save_state(folder / "state.pt", model, optimiser, asdict(progress))
                     saved_at = time.monotonic()
 
@@ -132,15 +150,18 @@ def train(
             {"epoch": epoch + 1, **means, "lr_factor": last_factor}
             | {f"val_{name}": value for name, value in measured.items()}
         )
-        bar.write(f"epoch {epoch + 1}/{training.epochs}: validation {_shown(measured)}")
+        _tell(f"epoch {epoch + 1}/{training.epochs}: validation {_shown(measured)}")
         if measured["r1"] > progress.best_r1:
             progress.best_r1, progress.best_epoch = measured["r1"], epoch + 1
-            _save_parts(folder / "best", model)
+            if is_main():
+                _save_parts(folder / "best", model)
         progress.epoch, progress.step, progress.loss_sums = epoch + 1, 0, {}
-        on_epoch(progress.history)
-        save_state(folder / "state.pt", model, optimiser, asdict(progress))
+        if is_main():
+            on_epoch(progress.history)
+            save_state(folder / "state.pt", model, optimiser, asdict(progress))
     bar.close()
-    _save_parts(folder / "last", model)
+    if is_main():
+        _save_parts(folder / "last", model)
     return progress
 
 
@@ -164,6 +185,11 @@ def _save_parts(folder: Path, model: RetrievalModel) -> None:
         save_weights(folder / f"{name}.safetensors", part)
 
 
+def _tell(line: str) -> None:
+    if is_main():
+        tqdm.write(line)
+
+
 def _shown(values: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.2f}" for name, value in values.items())
 
@@ -179,5 +205,5 @@ def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> P
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     progress = Progress(**state["progress"])
-    tqdm.write(f"resuming from {path}: epoch {progress.epoch + 1}, batch {progress.step}")
+    _tell(f"resuming from {path}: epoch {progress.epoch + 1}, batch {progress.step}")
     return progress
