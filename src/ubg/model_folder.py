@@ -73,7 +73,12 @@ class TrainedModel:
         """Captions to unit vectors [N, D], float32."""
         if isinstance(captions, str):
             raise ValueError("encode_text takes a list of captions; put the one caption in a list")
-        tokenised = TokenisedCaptions(self.tokenizer, captions, self.params.tokenizer.max_tokens)
+        tokenised = TokenisedCaptions(
+            self.tokenizer,
+            captions,
+            self.params.tokenizer.max_tokens,
+            self.model.caption_fields,
+        )
         text = tokenised.batch(torch.arange(len(captions)).numpy())
         return self.model.encode_text({name: ids.to(self.device) for name, ids in text.items()})
 

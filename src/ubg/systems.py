@@ -1,3 +1,3 @@
 """The systems of this project, in the order of the ladder."""
 
-SYSTEMS = ("phase1", "phase2", "phase3", "phase4")
+SYSTEMS = ("irra", "phase1", "phase2", "phase3", "phase4")

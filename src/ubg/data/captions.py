@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 TOKENISE_AT_ONCE = 10_000
 
+# Names in a batch of the token ids and of the attention mask, by tokenizer.
+T5_FIELDS = ("caption_ids_t5", "caption_attn_mask_t5")
+CLIP_FIELDS = ("caption_ids", "caption_attn_mask")
+
 # White space, control characters, zero-width space, byte order mark and lone surrogates.
 _SEPARATORS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff]+")
 
@@ -32,7 +36,7 @@ class TokenisedCaptions:
         tokenizer: a transformers tokenizer.
         captions: N texts, as written; they go through `normalise_caption`.
         max_tokens: longer captions are cut to this many tokens, the last of which stays the final
-            token of the caption (`</s>` of T5).
+            token of the caption (`</s>` of T5, EOT of CLIP).
         fields: names in the batch of the ids and of the attention mask.
 
     Attributes:
@@ -45,7 +49,7 @@ class TokenisedCaptions:
         tokenizer: Any,
         captions: Sequence[str],
         max_tokens: int,
-        fields: tuple[str, str] = ("caption_ids_t5", "caption_attn_mask_t5"),
+        fields: tuple[str, str] = T5_FIELDS,
     ) -> None:
         self.fields = fields
         self.truncated = 0

@@ -28,10 +28,11 @@ from ubg.data.augment import (
 )
 from ubg.data.captions import TokenisedCaptions
 from ubg.data.image_pack import ImagePack
-from ubg.data.samplers import RandomSampler, batches_by_length
+from ubg.data.samplers import Sampler, batches_by_length
 from ubg.params import Augmentation
 
 if TYPE_CHECKING:
+    from ubg.data.mlm import CaptionMasking
     from ubg.generation.targets import GenerationTargets
 
 BATCHES_AHEAD = 2
@@ -51,6 +52,7 @@ class TrainingLoader:
         mean, std: normalisation of the tower in use, three numbers each, for values in [0, 1].
         seed: of the augmentation.
         generation: where the model also predicts the codes of masked images.
+        masking: where it also guesses masked words.
         workers: threads that prepare batches; one keeps up with a training step on CPU.
 
     Raises:
@@ -62,13 +64,14 @@ class TrainingLoader:
         table: pd.DataFrame,
         pack: ImagePack,
         captions: TokenisedCaptions,
-        sampler: RandomSampler,
+        sampler: Sampler,
         augmentation: Augmentation,
         mean: Sequence[float],
         std: Sequence[float],
         seed: int,
         generation: "GenerationTargets | None" = None,
         workers: int = 1,
+        masking: "CaptionMasking | None" = None,
     ) -> None:
         assert len(table) == len(captions) == sampler.size
         self.pack = pack
@@ -77,6 +80,7 @@ class TrainingLoader:
         self.augmentation = augmentation
         self.seed = seed
         self.generation = generation
+        self.masking = masking
         self.workers = workers
         self.image_ids = table["image_id"].to_numpy(np.int64)
         self.caption_ids = table["caption_id"].to_numpy(np.int64)
@@ -97,7 +101,7 @@ class TrainingLoader:
             `images` float32 [B, 3, H, W], normalised; `pids` long [B], 0 to identities - 1 in the
             order of the table's identities; `image_ids` long [B]; ids and mask of the captions,
             long [B, T]. With generation also `masked_images` float32 [B, 3, H, W] and the fields of
-            `GenerationTargets.fields`.
+            `GenerationTargets.fields`; with masking those of `CaptionMasking.fields`.
         """
 
         def prepare(rows: NDArray[np.int64], buffer: _Buffer) -> dict[str, torch.Tensor]:
@@ -118,12 +122,19 @@ class TrainingLoader:
                 "images": images,
                 "pids": torch.from_numpy(self.pids[rows]),
                 "image_ids": torch.from_numpy(image_ids),
-                **self.captions.batch(rows),
+                **self._texts(epoch, rows),
                 **self._masked(epoch, rows, raw, draws, *masked),
             }
 
         batches = self.sampler.epoch(epoch, start_step)
         return _prefetch(batches, prepare, self._ring, self.workers)
+
+    def _texts(self, epoch: int, rows: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+        texts = self.captions.batch(rows)
+        if self.masking is None:
+            return texts
+        ids_BT, mask_BT = (texts[name] for name in self.captions.fields)
+        return texts | self.masking.fields(epoch, self.caption_ids[rows], ids_BT, mask_BT)
 
     def _masked(
         self,

@@ -6,14 +6,24 @@ from ubg.systems import SYSTEMS
 
 
 def build_model(
-    system: str, params: Scale, vocab_size: int, configs: TowerConfigs | None = None
+    system: str,
+    params: Scale,
+    vocab_size: int,
+    configs: TowerConfigs | None = None,
+    identities: int | None = None,
 ) -> RetrievalModel:
     """The model of `system`; see the `build` of its file.
+
+    `identities` is how many the training split has; without it irra only encodes.
 
     Raises:
         ValueError: there is no such system.
     """
     # Imported one by one, so that a stage depends on the files of its own system alone.
+    if system == "irra":
+        from ubg.models import irra
+
+        return irra.build(params, vocab_size, identities, configs)
     if system == "phase1":
         from ubg.models import phase1
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ubg.data.captions import T5_FIELDS
+
 TowerConfigs = dict[str, dict[str, Any]]
 
 
@@ -21,9 +23,14 @@ class RetrievalModel(nn.Module, ABC):
     """A model that embeds images and captions in one space and knows its losses.
 
     Legend: B batch, T tokens, D shared dimension.
+
+    Attributes:
+        normalisation: of the images.
+        caption_fields: names in a batch of the captions' token ids and of their mask.
     """
 
     normalisation: Normalisation
+    caption_fields: tuple[str, str] = T5_FIELDS
 
     @abstractmethod
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:

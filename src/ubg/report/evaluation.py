@@ -43,7 +43,8 @@ def evaluate_system(system: str, params: Params) -> None:
         model.to(best_device())
         measured: dict[str, Any] = {}
         for split_name in ("test", "val"):
-            split = make_split(table, split_name, tokenizer, trained_with.tokenizer.max_tokens)
+            max_tokens = trained_with.tokenizer.max_tokens
+            split = make_split(table, split_name, tokenizer, max_tokens, model.caption_fields)
             print(f"{system}, {name} weights, {split_name}")
             features = encode_split(model, split, pack, params.model.evaluation.batch_size)
             text_to_image, image_to_text = bidirectional_ranks(

@@ -1,6 +1,7 @@
 """A split of the data set as features of a model."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from ubg.data.captions import TokenisedCaptions
+from ubg.data.captions import T5_FIELDS, TokenisedCaptions
 from ubg.data.image_pack import ImagePack
 from ubg.data.loader import caption_batches, image_batches
+from ubg.distributed import gather_batches, own_rows, rank, world_size
 from ubg.models.contract import RetrievalModel
 
 
@@ -41,8 +43,17 @@ class Features:
     image_GD: Tensor
 
 
-def make_split(table: pd.DataFrame, split: str, tokenizer: object, max_tokens: int) -> Split:
-    """The rows of `split` ("val", "test") as queries and gallery."""
+def make_split(
+    table: pd.DataFrame,
+    split: str,
+    tokenizer: object,
+    max_tokens: int,
+    fields: tuple[str, str] = T5_FIELDS,
+) -> Split:
+    """The rows of `split` ("val", "test") as queries and gallery.
+
+    `fields` are the model's `caption_fields`.
+    """
     rows = table[table["split"] == split].reset_index(drop=True)
     gallery = rows.drop_duplicates("image_id")
     return Split(
@@ -50,7 +61,7 @@ def make_split(table: pd.DataFrame, split: str, tokenizer: object, max_tokens: i
         image_ids=gallery["image_id"].to_numpy(np.int64),
         text_pids=rows["pid"].to_numpy(np.int64),
         image_pids=gallery["pid"].to_numpy(np.int64),
-        captions=TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens),
+        captions=TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens, fields),
     )
 
 
@@ -60,23 +71,29 @@ def encode_split(
 ) -> Features:
     """Every image and every caption of a split through the model, each once.
 
-    Captions go in batches of similar length. The model should be in evaluation mode.
+    Captions go in batches of similar length. Several processes share the batches, and each has all
+    features in the end. The model should be in evaluation mode.
     """
     device = next(model.parameters()).device
     mean, std = model.normalisation.mean, model.normalisation.std
     total = len(split.image_ids) + len(split.captions)
     with tqdm(total=total, desc="encoding", unit="item", disable=quiet) as bar:
         image_parts = []
-        for images in image_batches(pack, split.image_ids, mean, std, batch_size):
+        own_ids = split.image_ids[own_rows(len(split.image_ids), batch_size)]
+        for images in image_batches(pack, own_ids, mean, std, batch_size):
             image_parts.append(model.encode_image(images.to(device)).cpu())
             bar.update(len(images))
-        rows, text_parts = [], []
-        for positions, text in caption_batches(split.captions, batch_size):
+        text_parts = []
+        own_captions = islice(
+            caption_batches(split.captions, batch_size), rank(), None, world_size()
+        )
+        for positions, text in own_captions:
             text = {name: value.to(device) for name, value in text.items()}
-            text_parts.append(model.encode_text(text).cpu())
-            rows.append(positions)
+            text_parts.append((positions, model.encode_text(text).cpu()))
             bar.update(len(positions))
-    sorted_QD = torch.cat(text_parts)
+    image_GD = torch.cat(gather_batches(image_parts))
+    rows, parts = zip(*gather_batches(text_parts), strict=True)
+    sorted_QD = torch.cat(parts)
     text_QD = torch.empty_like(sorted_QD)
     text_QD[torch.from_numpy(np.concatenate(rows))] = sorted_QD
-    return Features(text_QD, torch.cat(image_parts))
+    return Features(text_QD, image_GD)

@@ -3,7 +3,9 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import torch
 
 import ubg
@@ -11,17 +13,20 @@ from ubg.data.captions import TokenisedCaptions
 from ubg.data.image_pack import ImagePack
 from ubg.data.loader import TrainingLoader
 from ubg.data.prepare import load_prepared
-from ubg.data.samplers import RandomSampler
-from ubg.data.tokenizers import load_tokenizer
+from ubg.data.samplers import IdentitySampler, RandomSampler, Sampler
+from ubg.data.tokenizers import clip_tokenizer, load_tokenizer
 from ubg.files import file_fingerprint, fingerprint, replace_folder, write_json
 from ubg.models.build import build_model
 from ubg.models.contract import RetrievalModel
-from ubg.params import Params
+from ubg.params import Params, Scale, Training
 from ubg.retrieval.encode import encode_split, make_split
 from ubg.retrieval.metrics import retrieval_metrics
 from ubg.training.checkpoint import checkpoint_folder
 from ubg.training.curves import write_curves
 from ubg.training.loop import train
+
+if TYPE_CHECKING:
+    from ubg.data.mlm import CaptionMasking
 
 PREPARED, IMAGES, TOKENIZER = Path("data/prepared"), Path("data/images"), Path("models/tokenizer")
 
@@ -38,11 +43,13 @@ def train_system(system: str, params: Params) -> None:
     pack = ImagePack(IMAGES)
     table = table[table["image_id"].isin(pack.image_ids)]
     rows = table[table["split"] == "train"].reset_index(drop=True)
-    tokenizer = load_tokenizer(TOKENIZER)
-    captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), scale.tokenizer.max_tokens)
+    tokenizer = _tokenizer(system, scale)
 
     torch.manual_seed(params.seed)
-    model = build_model(system, scale, len(tokenizer))
+    identities = rows["pid"].nunique()
+    model = build_model(system, scale, len(tokenizer), identities=identities)
+    max_tokens, fields = scale.tokenizer.max_tokens, model.caption_fields
+    captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens, fields)
     branch = None
     if system == "phase4" and params.generation.enable_gen:
         from ubg.generation.branch import add_branch
@@ -55,14 +62,15 @@ def train_system(system: str, params: Params) -> None:
         table=rows,
         pack=pack,
         captions=captions,
-        sampler=RandomSampler(len(rows), scale.training.batch_size, params.seed),
+        sampler=_sampler(rows, scale.training, params.seed),
         augmentation=scale.augmentation,
         mean=model.normalisation.mean,
         std=model.normalisation.std,
         seed=params.seed,
         generation=branch.targets if branch else None,
+        masking=_masking(system, scale, tokenizer, params.seed),
     )
-    validation = make_split(table, "val", tokenizer, scale.tokenizer.max_tokens)
+    validation = make_split(table, "val", tokenizer, max_tokens, fields)
 
     def validate(model: RetrievalModel) -> dict[str, float]:
         features = encode_split(model, validation, pack, scale.evaluation.batch_size, quiet=True)
@@ -72,9 +80,9 @@ def train_system(system: str, params: Params) -> None:
         return {"r1": metrics["r1"], **(branch.validate() if branch else {})}
 
     def loss_weights(epochs: float) -> dict[str, float]:
-        return scale.losses.weights() | (branch.loss_weights(epochs) if branch else {})
+        return scale.loss_weights(system) | (branch.loss_weights(epochs) if branch else {})
 
-    identity = _identity(params, pack, branch.fingerprint if branch else "")
+    identity = _identity(system, params, pack, branch.fingerprint if branch else "")
     folder = checkpoint_folder(system, identity)
     folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -115,12 +123,40 @@ def train_system(system: str, params: Params) -> None:
     shutil.rmtree(folder)
 
 
-def _identity(params: Params, pack: ImagePack, branch: str) -> str:
+def _tokenizer(system: str, scale: Scale) -> Any:
+    if system == "irra":
+        return clip_tokenizer(scale.towers.clip_text.pretrained)
+    return load_tokenizer(TOKENIZER)
+
+
+def _sampler(rows: pd.DataFrame, training: Training, seed: int) -> Sampler:
+    if training.images_per_identity is None:
+        return RandomSampler(len(rows), training.batch_size, seed)
+    return IdentitySampler(
+        rows["pid"].to_numpy(),
+        rows["image_id"].to_numpy(),
+        training.batch_size,
+        training.images_per_identity,
+        seed,
+    )
+
+
+def _masking(system: str, scale: Scale, tokenizer: Any, seed: int) -> "CaptionMasking | None":
+    if system != "irra" or scale.irra.losses.mlm is None:
+        return None
+    from ubg.data.mlm import caption_masking
+
+    return caption_masking(tokenizer, scale.irra.mask_ratio, seed)
+
+
+def _identity(system: str, params: Params, pack: ImagePack, branch: str) -> str:
     """A fingerprint of all that decides the result: params, code and data."""
     package = Path(ubg.__file__).parent
     code = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         code.update(path.read_bytes())
+    # CLIP's tokenizer is what the params name.
+    tokenizer_files = [] if system == "irra" else sorted(TOKENIZER.iterdir())
     return fingerprint(
         params.seed,
         params.model.model_dump(mode="json"),
@@ -128,6 +164,6 @@ def _identity(params: Params, pack: ImagePack, branch: str) -> str:
         torch.__version__,
         pack.fingerprint,
         file_fingerprint(PREPARED / "annotations.csv"),
-        sorted(file_fingerprint(path) for path in TOKENIZER.iterdir()),
+        [file_fingerprint(path) for path in tokenizer_files],
         branch,
     )

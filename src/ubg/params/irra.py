@@ -1,0 +1,66 @@
+"""The IRRA baseline: its losses, and what trains beside its towers."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ubg.params.section import Positive, PositiveFloat, Section
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class IrraLosses(Section):
+    """Weights of the losses, in any combination; one that is absent is off."""
+
+    sdm: PositiveFloat | None = None
+    itc: PositiveFloat | None = None
+    cmpm: PositiveFloat | None = None
+    id: PositiveFloat | None = None
+    mlm: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _any(self) -> "IrraLosses":
+        if not self.weights():
+            raise ValueError("give at least one of sdm, itc, cmpm, id, mlm a weight")
+        return self
+
+    def weights(self) -> dict[str, float]:
+        """The weight of each loss that is on, by the name that the model returns it under."""
+        return {f"{name}_loss": weight for name, weight in self if weight is not None}
+
+
+class Irra(Section):
+    """IRRA (arXiv 2303.12501).
+
+    Attributes:
+        losses: SDM, ID and MLM in the paper.
+        soft_labels: SDM's label of another image of the same identity; null counts it as a match
+            like the image described.
+        contrast_on: captions that all losses but MLM see. "masked" are those of MLM: one pass
+            through the text tower serves both, as in the code that its authors published.
+        temperature: of SDM and ITC.
+        learn_temperature: begin there, and learn its logarithm.
+        mask_ratio: share of a caption's tokens that MLM scores.
+        interaction_layers: of the transformer that MLM fuses text and image with.
+        interaction_heads: of its attention; the paper has one for every 64 of `embedding_dim`.
+    """
+
+    losses: IrraLosses
+    soft_labels: Share | None = None
+    contrast_on: Literal["clean", "masked"] = "clean"
+    temperature: PositiveFloat
+    learn_temperature: bool = False
+    mask_ratio: Share = 0.15
+    interaction_layers: Positive = 4
+    interaction_heads: Positive = 8
+
+    @model_validator(mode="after")
+    def _settings_have_their_loss(self) -> "Irra":
+        losses = self.losses
+        if self.contrast_on == "masked" and losses.mlm is None:
+            raise ValueError("contrast_on: masked needs losses.mlm, which masks the captions")
+        if self.soft_labels is not None and losses.sdm is None:
+            raise ValueError("soft_labels needs losses.sdm")
+        if self.learn_temperature and losses.sdm is None and losses.itc is None:
+            raise ValueError("learn_temperature needs losses.sdm or losses.itc")
+        return self
