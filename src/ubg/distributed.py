@@ -1,28 +1,45 @@
 """What several processes share: features with gradient, labels, means, results, one writer.
 
-W processes with B / W samples each train as one process with B. Legend: process w holds x_w, a
-function of the parameters p and of its own samples; L(x_1, .., x_W) is the loss of all B samples.
-
-Every process gathers all x and computes the same L. The gradient of `gather_features` adds up what
-the processes ask of x_w: W times dL/dx_w. So the parameters of process w receive W dL/dx_w dx_w/dp,
-and DistributedDataParallel's mean over the processes makes of that
-(1 / W) sum_w W dL/dx_w dx_w/dp = dL/dp. A parameter q used behind the gathering (a temperature, a
-classifier) receives dL/dq on every process, and so does the mean.
+W processes with B / W samples each train as one process with B. Why the gradients agree: let x_w be
+the features that process w makes of its samples with its copy p_w of the parameters, and L_w what
+it calls its loss. `gather_features` hands back to x_w the sum of what all processes ask of it, so
+that backward on all of them gives p_w the gradient of sum_v L_v. DistributedDataParallel takes the
+mean over w, which is the gradient of (1 / W) sum_v L_v as a function of the one set of parameters
+that all share. Every process has gathered the features of all B samples, hence all L_v are the same
+number, the loss L of one process with B samples, and the gradient is that of L; whether a parameter
+acts before the gathering (a tower) or behind it (a temperature).
 
 Everything here is the identity where no process group has been initialised.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from torch import Tensor
 from torch import distributed as dist
 
 T = TypeVar("T")
+
+PATIENCE = timedelta(minutes=10)  # after which a process gives up waiting for the others
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Within the block the processes that were launched together work together.
+
+    NCCL between GPUs, gloo on CPU; nothing happens in a process that was started alone.
+    """
+    state = PartialState(cpu=not torch.accelerator.is_available(), timeout=PATIENCE)
+    yield
+    state.wait_for_everyone()
+    state.destroy_process_group()
 
 
 def world_size() -> int:
@@ -60,8 +77,7 @@ def gather_labels(labels: Tensor) -> Tensor:
 def mean_of_means(mean: Tensor, count: Tensor | int) -> Tensor:
     """The mean over what all processes count, from the mean of each.
 
-    Its gradient is that of one process, as for `gather_features`: sum_w count_w mean_w / sum_w
-    count_w is an L as above of the W means.
+    Its gradient is that of one process: see above.
 
     Args:
         mean: scalar, the mean over what this process counts; any number where that is nothing.

@@ -14,6 +14,7 @@ from ubg.data.augment import hide_patches
 from ubg.data.captions import TokenisedCaptions
 from ubg.data.image_pack import ImagePack
 from ubg.data.loader import image_batches
+from ubg.distributed import gather_batches, own_rows
 from ubg.generation.floors import position_unigram_ce, unigram_ce
 from ubg.generation.targets import GenerationTargets
 from ubg.models.phase4 import GenerativeModel
@@ -40,6 +41,8 @@ class HeldOut:
     ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
         """Rows of the table and the fields for the model, with the captions of `caption_rows`.
 
+        Several processes share the batches.
+
         Args:
             model: whose normalisation the images get.
             caption_rows: int64 [rows of the table]; its own row number gives a sample its own
@@ -50,9 +53,9 @@ class HeldOut:
         caption_ids = self.table["caption_id"].to_numpy(np.int64)
         mean, std = model.normalisation.mean, model.normalisation.std
         device = next(model.parameters()).device
-        start = 0
-        for shown in image_batches(self.pack, image_ids, mean, std, batch_size):
-            rows = np.arange(start, start + len(shown))
+        own, start = own_rows(len(image_ids), batch_size), 0
+        for shown in image_batches(self.pack, image_ids[own], mean, std, batch_size):
+            rows = own[start : start + len(shown)]
             start += len(shown)
             unmirrored = np.zeros(len(rows), np.bool_)
             fields = self.targets.fields(0, image_ids[rows], caption_ids[rows], unmirrored)
@@ -91,7 +94,10 @@ class Scores:
 def score(
     model: GenerativeModel, held_out: HeldOut, caption_rows: NDArray[np.int64], batch_size: int
 ) -> Scores:
-    """Predict every masked code, none of them revealed. The model should be in evaluation mode."""
+    """Predict every masked code, none of them revealed. The model should be in evaluation mode.
+
+    Several processes share the batches, and each has all scores in the end.
+    """
     parts = []
     for rows, batch in held_out.batches(model, caption_rows, batch_size):
         found = model.generator(model.retrieval, batch)
@@ -106,7 +112,7 @@ def score(
                 (logits_PV.argmax(dim=1) == found.target_ids_P).cpu().numpy(),
             )
         )
-    return Scores(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return Scores(*(np.concatenate(values) for values in zip(*gather_batches(parts), strict=True)))
 
 
 def own_captions(table: pd.DataFrame) -> NDArray[np.int64]:

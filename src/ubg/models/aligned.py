@@ -5,6 +5,7 @@ from abc import abstractmethod
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ubg.distributed import gather_features, gather_labels
 from ubg.losses import itc_loss, sdm_loss
 from ubg.models.contract import RetrievalModel
 from ubg.models.towers.vision import VisionEncoder
@@ -13,7 +14,8 @@ from ubg.models.towers.vision import VisionEncoder
 class AlignedModel(RetrievalModel):
     """A pooled feature of each image and caption, projected to D dimensions and aligned by SDM.
 
-    Legend: B batch, T tokens, C width of a pooled feature, D shared dimension.
+    Legend: B batch, N batches of all processes, T tokens, C width of a pooled feature, D shared
+    dimension.
 
     Args:
         vision: its normalisation is the model's.
@@ -50,17 +52,18 @@ class AlignedModel(RetrievalModel):
         """Captions to [B, C]."""
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The retrieval losses of a batch, unweighted.
+        """The retrieval losses of a batch, unweighted; over all processes' samples.
 
         Args:
             batch: `images` [B, 3, H, W], `caption_ids_t5` and `caption_attn_mask_t5` [B, T],
                 `pids` [B].
         """
-        image_BD = self.encode_image(batch["images"])
-        text_BD = self.encode_text(batch)
-        losses = {"sdm_loss": sdm_loss(image_BD, text_BD, batch["pids"], self.logit_scale)}
+        image_ND = gather_features(self.encode_image(batch["images"]))
+        text_ND = gather_features(self.encode_text(batch))
+        pids_N = gather_labels(batch["pids"])
+        losses = {"sdm_loss": sdm_loss(image_ND, text_ND, pids_N, self.logit_scale)}
         if self.with_itc:
-            losses["itc_loss"] = itc_loss(image_BD, text_BD, self.logit_scale)
+            losses["itc_loss"] = itc_loss(image_ND, text_ND, self.logit_scale)
         return losses
 
     def encode_image(self, images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from ubg.distributed import mean_of_means
 from ubg.generation.generator import Generator, build_generator
 from ubg.losses import generation_loss
 from ubg.models.contract import RetrievalModel, TowerConfigs
@@ -26,9 +27,10 @@ class GenerativeModel(RetrievalModel):
         """The losses of phase 3 and `gen_loss`; the fields of both branches are in the batch."""
         losses = self.retrieval(batch)
         predictions = self.generator(self.retrieval, batch)
-        losses["gen_loss"] = generation_loss(
+        own_loss = generation_loss(
             predictions.logits_PV, predictions.target_ids_P, self.label_smoothing
         )
+        losses["gen_loss"] = mean_of_means(own_loss, len(predictions.target_ids_P))
         return losses
 
     def encode_image(self, images: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ubg.models.towers.batch_norm import GlobalBatchNorm2d
+
 
 class ConvStem(nn.Sequential):
     """Halving 3x3 convolutions in place of one patch projection (arXiv 2106.14881).
@@ -26,7 +28,7 @@ class ConvStem(nn.Sequential):
         for inner, outer in pairwise(widths):
             layers += [
                 nn.Conv2d(inner, outer, 3, 2, 1, bias=False),
-                nn.BatchNorm2d(outer),
+                GlobalBatchNorm2d(outer),
                 nn.ReLU(),
             ]
         super().__init__(*layers, nn.Conv2d(width, width, 1))
