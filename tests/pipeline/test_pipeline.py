@@ -26,7 +26,7 @@ SHRUNK = {
         r" codes: \d+": " codes: 32",
     },
 }
-SYSTEMS = ["phase1", "phase2", "phase3", "phase4"]
+SYSTEMS = ["irra", "phase1", "phase2", "phase3", "phase4"]
 
 
 def run(project: Path, *command: str) -> str:
@@ -137,7 +137,12 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     run(project, "git", "checkout", "params.yaml")
 
     edit(scale, r"clip: \{width: 128", "clip: {width: 96")
-    changed = {"train_phase1", "evaluate_phase1", "compare"}
+    changed = {"train_irra", "evaluate_irra", "train_phase1", "evaluate_phase1", "compare"}
+    assert stages_run(run(project, "dvc", "repro")) == changed
+    run(project, "git", "checkout", str(scale))
+
+    edit(scale, "mlm: [0-9.]+", "mlm: 0.01")
+    changed = {"train_irra", "evaluate_irra", "compare"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
