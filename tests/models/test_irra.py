@@ -28,7 +28,8 @@ def expected_losses(model, batch, contrast_on="clean", soft_labels=None):
     clean_BTD = model.text(batch["caption_ids"], mask_BT)
     image = tokens_BND[:, 0]
     text_BTD = masked_BTD if contrast_on == "masked" else clean_BTD
-    text = torch.stack([row[int(mask.sum()) - 1] for row, mask in zip(text_BTD, mask_BT)])
+    ends = mask_BT.sum(1).tolist()
+    text = torch.stack([row[end - 1] for row, end in zip(text_BTD, ends, strict=True)])
     classifier, everywhere = model.objective.classifier, torch.ones_like(mask_BT)
     logits_PV, _ = model.objective.mlm(masked_BTD, mask_BT, tokens_BND, everywhere)
     labels = batch["mlm_labels"].flatten()
@@ -134,7 +135,8 @@ def test_saved_model_has_no_heads_and_the_embeddings_of_the_trained_one(tmp_path
     assert parts.keys() == {"model"}
     save_weights(tmp_path / "model.safetensors", parts["model"])
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
-        assert {name.partition(".")[0] for name in file.keys()} == {"vision", "text"}
+        names = set(file.keys())
+    assert {name.partition(".")[0] for name in names} == {"vision", "text"}
     torch.manual_seed(9)
     again = build_model("irra", scale, VOCABULARY, model.tower_configs()).eval()
     load_model(again, tmp_path / "model.safetensors")
