@@ -62,7 +62,7 @@ def load_tokenizer(name_or_folder: str | Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder))
+        tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(

@@ -26,15 +26,33 @@ class Tokenizer(Section):
 
 
 class VisionTower(Section):
-    """A vision transformer, built from its sizes or loaded from `pretrained`."""
+    """A vision transformer, built from its sizes or loaded from `pretrained`.
+
+    `pretrained` is a name on the Hugging Face hub (`hf-hub:` before it takes an open_clip
+    checkpoint), a folder, or a file of weights. `architecture` names a model of open_clip, for
+    weights without a config beside them. Patches are `stride` pixels apart, by default
+    `patch_size`; fewer make them overlap. `resize` says how pretrained positions are brought to the
+    grid of patches.
+    """
 
     pretrained: str | None = None
+    architecture: str | None = None
     width: Positive | None = None
     layers: Positive | None = None
     heads: Positive | None = None
     mlp_width: Positive | None = None
     patch_size: Annotated[int, Field(ge=4, le=64)] = 16
+    stride: Positive | None = None
+    resize: Literal["bilinear", "bicubic"] = "bilinear"
     conv_stem: bool = False
+
+    @model_validator(mode="after")
+    def _patches_without_gaps(self) -> "VisionTower":
+        if self.stride is not None and self.stride > self.patch_size:
+            raise ValueError("stride must not be larger than patch_size")
+        if self.conv_stem and self.stride not in (None, self.patch_size):
+            raise ValueError("conv_stem has patches that do not overlap: leave stride out")
+        return self
 
     @model_validator(mode="after")
     def _sizes_or_pretrained(self) -> "VisionTower":
@@ -44,10 +62,12 @@ class VisionTower(Section):
 class ClipTextTower(Section):
     """CLIP's text transformer, built from its sizes or loaded from `pretrained`.
 
-    `vocab_size` is that of CLIP's byte pair encoding.
+    `pretrained` and `architecture` are as in `VisionTower`; `vocab_size` is that of CLIP's byte
+    pair encoding.
     """
 
     pretrained: str | None = None
+    architecture: str | None = None
     width: Positive | None = None
     layers: Positive | None = None
     heads: Positive | None = None
@@ -60,7 +80,7 @@ class ClipTextTower(Section):
 
 
 class TextTower(Section):
-    """A T5 encoder, built from its sizes or loaded from `pretrained`."""
+    """A T5 encoder, built from its sizes or loaded from `pretrained`: hub name, folder or file."""
 
     pretrained: str | None = None
     width: Positive | None = None
@@ -104,6 +124,9 @@ class SharedEncoder(Section):
 
 def _require_sizes(section: S, names: tuple[str, ...]) -> S:
     missing = [name for name in names if getattr(section, name) is None]
-    if getattr(section, "pretrained", None) is None and missing:
-        raise ValueError(f"without 'pretrained' give also: {', '.join(missing)}")
+    if getattr(section, "pretrained", None) is None:
+        if missing:
+            raise ValueError(f"without 'pretrained' give also: {', '.join(missing)}")
+        if getattr(section, "architecture", None) is not None:
+            raise ValueError("architecture says what 'pretrained' holds: give that too")
     return section

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from ubg.models.towers.pretrained import load_pretrained, tower_config
+from ubg.models.towers.pretrained import load_tower
 from ubg.models.towers.projection import check_projection, new_projection
 from ubg.params import ClipTextTower
 
@@ -53,10 +53,8 @@ def clip_text(
         ValueError: the pretrained model cannot be loaded, or projects to another size.
     """
     if config is None and params.pretrained is not None:
-        whole = load_pretrained(
-            CLIPTextModelWithProjection,
-            params.pretrained,
-            tower_config(params.pretrained, "clip", "text"),
+        whole = load_tower(
+            CLIPTextModelWithProjection, params.pretrained, "clip", "text", params.architecture
         )
         check_projection(whole.text_projection, projection_dim, params.pretrained)
         model, projection = whole.text_model, whole.text_projection

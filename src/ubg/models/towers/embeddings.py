@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -63,18 +64,24 @@ class GridEmbeddings(nn.Module):
         return tokens + self.position_embedding
 
 
-def resize_positions(positions: Tensor, grid: tuple[int, int], class_token: bool) -> Tensor:
-    """Positions learned on a square grid, resized bilinearly to `grid` (rows, columns).
+def resize_positions(
+    positions: Tensor,
+    grid: tuple[int, int],
+    class_token: bool,
+    mode: Literal["bilinear", "bicubic"] = "bilinear",
+) -> Tensor:
+    """Positions learned on a square grid, resized to `grid` (rows, columns).
 
     Args:
         positions: [S * S, C], or [1 + S * S, C] with the class token's first, which is kept as is.
         grid: rows and columns wanted.
         class_token: whether the first position is the class token's.
+        mode: of the interpolation.
     """
     kept, square = positions[: int(class_token)], positions[int(class_token) :]
     side = math.isqrt(len(square))
     assert side * side == len(square), f"{len(square)} positions are not a square"
     if grid != (side, side):
         image = square.T.reshape(1, -1, side, side)
-        square = F.interpolate(image, size=grid, mode="bilinear").reshape(-1, grid[0] * grid[1]).T
+        square = F.interpolate(image, size=grid, mode=mode).reshape(-1, grid[0] * grid[1]).T
     return torch.cat([kept, square]).contiguous()

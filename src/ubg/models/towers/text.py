@@ -12,7 +12,7 @@ from transformers import (
     T5GemmaEncoderModel,
 )
 
-from ubg.models.towers.pretrained import load_pretrained, read_config
+from ubg.models.towers.pretrained import load_encoder, read_config
 from ubg.params import TextTower
 
 
@@ -51,7 +51,7 @@ def t5_encoder(
     elif params.pretrained is not None:
         kind = read_config(params.pretrained)
         model_class = _encoder_class(kind, params)
-        model = load_pretrained(model_class, params.pretrained, kind)
+        model = load_encoder(model_class, params.pretrained, kind)
     else:
         assert params.width
         assert params.heads

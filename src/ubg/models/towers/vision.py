@@ -16,7 +16,7 @@ from transformers import (
 from ubg.models.contract import Normalisation
 from ubg.models.towers.attention_mask import additive_mask
 from ubg.models.towers.embeddings import ConvStem, GridEmbeddings, resize_positions
-from ubg.models.towers.pretrained import load_pretrained, tower_config
+from ubg.models.towers.pretrained import load_tower, normalisation_of
 from ubg.models.towers.projection import check_projection, new_projection
 from ubg.params import Image, VisionTower
 
@@ -114,12 +114,12 @@ def clip_vision(
     elif params.pretrained is None:
         model = CLIPVisionModel(CLIPVisionConfig(**_sizes(params), hidden_act="quick_gelu"))
     elif projection_dim is None:
-        model = load_pretrained(CLIPVisionModel, params.pretrained)
+        model = load_tower(
+            CLIPVisionModel, params.pretrained, "clip", "vision", params.architecture
+        )
     else:
-        whole = load_pretrained(
-            CLIPVisionModelWithProjection,
-            params.pretrained,
-            tower_config(params.pretrained, "clip", "vision"),
+        whole = load_tower(
+            CLIPVisionModelWithProjection, params.pretrained, "clip", "vision", params.architecture
         )
         model, projection = whole.vision_model, whole.visual_projection
         check_projection(projection, projection_dim, params.pretrained)
@@ -127,7 +127,8 @@ def clip_vision(
     model.set_attn_implementation(attention)
     if projection_dim is not None and projection is None:
         projection = new_projection(model.config.hidden_size, projection_dim)
-    return VisionEncoder(model, params.pretrained is not None, CLIP_NORMALISATION, grid, projection)
+    normalisation = normalisation_of(model.config, CLIP_NORMALISATION)
+    return VisionEncoder(model, params.pretrained is not None, normalisation, grid, projection)
 
 
 def siglip_vision(
@@ -144,14 +145,39 @@ def siglip_vision(
     if config is not None:
         model = SiglipVisionModel(SiglipVisionConfig.from_dict(config))
     elif params.pretrained is not None:
-        model = load_pretrained(SiglipVisionModel, params.pretrained)
+        model = load_tower(
+            SiglipVisionModel, params.pretrained, "siglip", "vision", params.architecture
+        )
         if not pooled:
             _remove_head(model)
     else:
         model = SiglipVisionModel(SiglipVisionConfig(**_sizes(params), vision_use_head=pooled))
     grid = _fit_to_image(model, params, image, class_token=False)
     model.set_attn_implementation(attention)
-    return VisionEncoder(model, params.pretrained is not None, SIGLIP_NORMALISATION, grid)
+    normalisation = normalisation_of(model.config, SIGLIP_NORMALISATION)
+    return VisionEncoder(model, params.pretrained is not None, normalisation, grid)
+
+
+def patch_grid(params: VisionTower, image: Image) -> tuple[int, int]:
+    """Rows and columns of patches: as many as fit, `stride` pixels from one to the next.
+
+    Overlapping ones may leave a margin, as in TransReID (arXiv 2102.04378) and IRRA.
+
+    Raises:
+        ValueError: patches that do not overlap leave a margin, or one does not fit.
+    """
+    patch, stride = params.patch_size, params.stride or params.patch_size
+    if stride == patch and (image.height % patch or image.width % patch):
+        raise ValueError(
+            f"image: {image.height}x{image.width} is not a multiple of patch_size {patch}; "
+            "change one of them, or give a smaller stride"
+        )
+    if min(image.height, image.width) < patch:
+        raise ValueError(
+            f"image: {image.height}x{image.width} is smaller than patch_size {patch}; "
+            "change one of them"
+        )
+    return (image.height - patch) // stride + 1, (image.width - patch) // stride + 1
 
 
 def _sizes(params: VisionTower) -> dict[str, int | None]:
@@ -177,12 +203,7 @@ def _fit_to_image(
     """Replace the embeddings of a square by those of the image's grid of patches, and return it."""
     # Older releases of transformers wrap the transformer once more.
     body = getattr(model, "vision_model", model)
-    if image.height % params.patch_size or image.width % params.patch_size:
-        raise ValueError(
-            f"image: {image.height}x{image.width} is not a multiple of patch_size "
-            f"{params.patch_size}; change one of them"
-        )
-    grid = image.height // params.patch_size, image.width // params.patch_size
+    grid = patch_grid(params, image)
     token = body.embeddings.class_embedding.detach() if class_token else None
     patches = body.embeddings.patch_embedding
     if patches.kernel_size != (params.patch_size, params.patch_size):
@@ -190,6 +211,7 @@ def _fit_to_image(
             f"patch_size: {params.patch_size} is not that of {params.pretrained}, "
             f"{patches.kernel_size[0]}; give that"
         )
+    patches.stride = (params.stride or params.patch_size,) * 2
     if params.pretrained is None:
         positions = 0.02 * torch.randn(
             grid[0] * grid[1] + int(class_token), model.config.hidden_size
@@ -198,6 +220,6 @@ def _fit_to_image(
             patches = ConvStem(model.config.hidden_size, params.patch_size)
     else:
         learned = body.embeddings.position_embedding.weight.detach()
-        positions = resize_positions(learned, grid, class_token)
+        positions = resize_positions(learned, grid, class_token, params.resize)
     body.embeddings = GridEmbeddings(patches, positions, token)
     return grid
