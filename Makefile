@@ -4,7 +4,7 @@ READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro smoke test check bench clean
+.PHONY: help setup repro plan smoke test check bench clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,9 @@ $(READY): requirements.lock pyproject.toml
 
 repro: $(READY)  ## reproduce the whole pipeline: data, models, metrics, plots
 	dvc repro
+
+plan: $(READY)  ## parameters, FLOPs, memory and time of training every system, before it is run
+	PYTHONPATH=src python stages/plan.py
 
 smoke: $(READY)  ## the real pipeline on a few pedestrians, in a copy
 	python -m pytest -q tests/pipeline

@@ -1,18 +1,34 @@
 """The fields of a batch that the generative branch needs."""
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ubg.data.vq_tokens import VqTokens
 from ubg.generation.decoder import UNKNOWN
 from ubg.generation.masking import draw_masks
 from ubg.losses.generation import IGNORED
 from ubg.params import Generation
 
 Flags = TypeVar("Flags", NDArray[np.bool_], torch.Tensor)
+
+
+class Codes(Protocol):
+    """What is asked of `VqTokens` here.
+
+    Attributes:
+        codes: size of the codebook.
+        grid: rows and columns of codes, L of them.
+    """
+
+    codes: int
+    grid: tuple[int, int]
+
+    def batch(
+        self, image_ids_B: NDArray[np.int64], mirrored_B: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """Codes, int64 [B, L], of images, or of their mirror images where `mirrored_B` says so."""
 
 
 class GenerationTargets:
@@ -31,7 +47,7 @@ class GenerationTargets:
     """
 
     def __init__(
-        self, tokens: VqTokens, patch_grid: tuple[int, int], generation: Generation, seed: int
+        self, tokens: Codes, patch_grid: tuple[int, int], generation: Generation, seed: int
     ):
         self.tokens = tokens
         self.patch_grid = patch_grid

@@ -1,0 +1,88 @@
+"""What can be counted of a training step without timing it: parameters, tokens, FLOPs, bytes."""
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from ubg.plan.random_batch import Batch
+from ubg.plan.step import TrainingStep
+
+WRAPPERS = ("retrieval.", "objective.")  # systems within systems
+
+
+def parameters_by_part(model: nn.Module) -> dict[str, int]:
+    """How many numbers are trained in each part of the model, in its order."""
+    counts: Counter[str] = Counter()
+    for name, parameter in model.named_parameters():
+        for wrapper in WRAPPERS:
+            name = name.removeprefix(wrapper)
+        counts[name.partition(".")[0]] += parameter.numel()
+    return dict(counts)
+
+
+def tokens_by_stack(step: TrainingStep, batch: Batch) -> dict[str, float]:
+    """Tokens per sample, padding included, through each stack of layers in one step.
+
+    A stack that a step passes several times counts all of its passes. Keys are
+    "<part>, layers: <number>".
+    """
+    stacks: dict[str, list[nn.Module]] = {}
+    for name, module in step.model.named_modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            stacks.setdefault(name.rpartition(".")[0], []).append(module)
+    samples = len(batch["images"])
+    tokens: Counter[str] = Counter()
+
+    def count(stack: str) -> Any:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            tokens[stack] += inputs[0].shape[0] * inputs[0].shape[1]
+
+        return hook
+
+    handles = [
+        layers[0].register_forward_pre_hook(count(stack)) for stack, layers in stacks.items()
+    ]
+    with torch.no_grad():
+        step.model(batch)
+    for handle in handles:
+        handle.remove()
+    return {
+        f"{_part(stack)}, layers: {len(layers)}": tokens[stack] / samples
+        for stack, layers in stacks.items()
+    }
+
+
+def flops_per_sample(step: TrainingStep, batch: Batch) -> float:
+    """Of forward and backward pass: matrix products and convolutions, two per multiplication."""
+    with FlopCounterMode(display=False) as counter:
+        step.objective(batch).backward()
+    step.optimiser.zero_grad()
+    return counter.get_total_flops() / len(batch["images"])
+
+
+def kept_bytes(step: TrainingStep, batch: Batch) -> int:
+    """Of all that the forward pass keeps for the backward pass, but for the weights themselves."""
+    weights = {tensor.untyped_storage().data_ptr() for tensor in step.model.parameters()}
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        objective = step.objective(batch)
+    del objective
+    return sum(storages.values())
+
+
+def _part(stack: str) -> str:
+    for wrapper in WRAPPERS:
+        stack = stack.removeprefix(wrapper)
+    return stack.partition(".")[0]

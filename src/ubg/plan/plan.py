@@ -1,0 +1,183 @@
+"""The plan of a training run: counted, measured on a few samples, and scaled to the run."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ubg.params import Params
+from ubg.plan.count import (
+    flops_per_sample,
+    kept_bytes,
+    parameters_by_part,
+    tokens_by_stack,
+)
+from ubg.plan.published import Notes
+from ubg.plan.random_batch import Batch
+from ubg.plan.step import TrainingStep
+from ubg.plan.system import RandomSystem, random_system
+from ubg.training.recompute import recompute_activations
+
+# Captions and identities of the training splits.
+PUBLISHED_SETS = {
+    "cuhk_pedes": (68_126, 11_003),
+    "icfg_pedes": (34_674, 3_102),
+    "rstp_reid": (37_010, 3_701),
+}
+WARM_UP_STEPS, MEASURED_STEPS = 2, 3
+SAMPLES_ON_CPU = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What training a system will need. Bytes and FLOPs are of one process and its batch.
+
+    Attributes:
+        system: its name.
+        parameters: trained numbers by part.
+        tokens: per sample by stack of layers, padding included.
+        flops_per_step: of forward and backward pass, without what checkpointing computes again.
+        weight_bytes, gradient_bytes, optimiser_bytes: exact.
+        activation_bytes: kept for the backward pass, estimated from two small batches.
+        measured_samples: size of the batch that was timed.
+        peak_bytes: of the GPU's memory while it was timed; None on CPU.
+        seconds_per_step: of the whole batch, estimated from the one that was timed.
+        steps_per_epoch: of the training split.
+        epochs: of the run.
+        notes: what was assumed.
+    """
+
+    system: str
+    parameters: dict[str, int]
+    tokens: dict[str, float]
+    flops_per_step: float
+    weight_bytes: int
+    gradient_bytes: int
+    optimiser_bytes: int
+    activation_bytes: int
+    measured_samples: int
+    peak_bytes: int | None
+    seconds_per_step: float
+    steps_per_epoch: int
+    epochs: int
+    notes: Notes
+
+    @property
+    def total_bytes(self) -> int:
+        """Weights, gradients, optimiser state and activations."""
+        fixed = self.weight_bytes + self.gradient_bytes + self.optimiser_bytes
+        return fixed + self.activation_bytes
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Of training alone, without validation."""
+        return self.seconds_per_step * self.steps_per_epoch
+
+
+def training_set(params: Params) -> tuple[int, int]:
+    """Captions and identities of the training split.
+
+    Raises:
+        ValueError: the data set is not known here.
+    """
+    if params.data.synthpedes is not None:
+        drawn = params.data.synthpedes
+        return 2 * drawn.images_per_identity * drawn.train_identities, drawn.train_identities
+    if params.dataset not in PUBLISHED_SETS:
+        raise ValueError(
+            f"dataset: the size of {params.dataset!r} is not known here; "
+            f"plan with one of synthpedes, {', '.join(PUBLISHED_SETS)}"
+        )
+    return PUBLISHED_SETS[params.dataset]
+
+
+def plan_system(
+    name: str, params: Params, device: torch.device, samples: int | None = None
+) -> Plan:
+    """Plan the training of one system, with random weights and random data.
+
+    Args:
+        name: of the system.
+        params: of the run.
+        device: where to measure.
+        samples: to measure with; None for the whole batch on a GPU, or as much of it as its memory
+            holds, and for a few on CPU.
+
+    Raises:
+        ValueError: the sizes of a pretrained model or of the data set are not known.
+    """
+    training = params.model.training
+    captions, identities = training_set(params)
+    system = random_system(name, params, identities)
+    step = TrainingStep(system, device)
+    batch_size = training.batch_size
+    few = min(SAMPLES_ON_CPU, batch_size)
+    batch = _on(device, system.batch(few))
+    flops = flops_per_sample(step, batch)
+    tokens = tokens_by_stack(step, batch)
+    if training.gradient_checkpointing:
+        recompute_activations(step.model)
+    half = few // 2
+    kept_half, kept_few = (kept_bytes(step, _on(device, system.batch(n))) for n in (half, few))
+    kept_per_sample = (kept_few - kept_half) / (few - half)
+    if training.compile:
+        step.model.compile()
+    if samples is None:
+        samples = batch_size if device.type == "cuda" else few
+    seconds, samples, peak = _time(system, step, samples, device)
+    weight_bytes = sum(p.nbytes for p in step.model.parameters())
+    return Plan(
+        system=name,
+        parameters=parameters_by_part(step.model),
+        tokens=tokens,
+        flops_per_step=flops * batch_size,
+        weight_bytes=weight_bytes,
+        gradient_bytes=weight_bytes,
+        optimiser_bytes=sum(
+            value.nbytes
+            for state in step.optimiser.state.values()
+            for value in state.values()
+            if isinstance(value, torch.Tensor)
+        ),
+        activation_bytes=round(kept_half + kept_per_sample * (batch_size - half)),
+        measured_samples=samples,
+        peak_bytes=peak,
+        seconds_per_step=seconds * batch_size / samples,
+        steps_per_epoch=captions // batch_size,
+        epochs=training.epochs,
+        notes=system.notes,
+    )
+
+
+def _time(
+    system: RandomSystem, step: TrainingStep, samples: int, device: torch.device
+) -> tuple[float, int, int | None]:
+    """Seconds of the fastest step, of how many samples, and the peak of the GPU's memory meanwhile.
+
+    Where the memory does not hold the batch, half of it is tried.
+    """
+    try:
+        batch = _on(device, system.batch(samples))
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        seconds = [_seconds(step, batch) for _ in range(WARM_UP_STEPS + MEASURED_STEPS)]
+    except torch.OutOfMemoryError:
+        if samples == 1:
+            raise
+        step.optimiser.zero_grad()
+        torch.cuda.empty_cache()
+        return _time(system, step, samples // 2, device)
+    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+    return min(seconds[WARM_UP_STEPS:]), samples, peak
+
+
+def _seconds(step: TrainingStep, batch: Batch) -> float:
+    started = time.perf_counter()
+    step(batch)
+    if step.device.type == "cuda":
+        torch.cuda.synchronize(step.device)
+    return time.perf_counter() - started
+
+
+def _on(device: torch.device, batch: Batch) -> Batch:
+    return {name: values.to(device) for name, values in batch.items()}

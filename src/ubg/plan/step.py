@@ -1,0 +1,43 @@
+"""One step of training as the loop takes it, to be counted and timed."""
+
+import torch
+
+from ubg.params import Scale
+from ubg.plan.random_batch import Batch
+from ubg.plan.system import RandomSystem
+from ubg.training.loop import weighted_sum
+from ubg.training.optimiser import build_optimiser
+
+
+class TrainingStep:
+    """Losses, gradients, clipping and the optimiser's update, on one device.
+
+    Checkpointed activations and compilation are left to the caller, who may want to count first.
+
+    Args:
+        system: its model is moved to `device`.
+        device: where.
+    """
+
+    def __init__(self, system: RandomSystem, device: torch.device):
+        scale: Scale = system.params.model
+        self.device = device
+        self.model = system.model.to(device).train()
+        self.loss_weights = system.loss_weights
+        self.clip_norm = scale.optimiser.clip_norm
+        self.bf16 = scale.training.precision == "bf16"
+        self.optimiser = build_optimiser(self.model, scale.optimiser)
+
+    def objective(self, batch: Batch) -> torch.Tensor:
+        """The weighted sum of the losses, with what is kept for its gradient."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            losses = self.model(batch)
+        return weighted_sum(losses, self.loss_weights)
+
+    def __call__(self, batch: Batch) -> None:
+        """Take one step; `batch` is on the device."""
+        self.objective(batch).backward()
+        if self.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()

@@ -1,0 +1,41 @@
+"""What training will need: `python stages/plan.py phase4`, or no name for all systems.
+
+Not a stage of the pipeline: it needs no data and no pretrained weights, and writes nothing.
+"""
+
+import argparse
+
+from ubg.cli import exit_cleanly
+from ubg.systems import SYSTEMS
+
+
+def main(systems: list[str], samples: int | None) -> None:
+    """Count, measure a few steps, print the table."""
+    from ubg.params import load_params
+
+    params = load_params()  # before the slow imports: a wrong value shows at once
+
+    import torch
+    from tqdm import tqdm
+
+    from ubg.plan.plan import plan_system
+    from ubg.plan.table import plan_lines
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    plans = [
+        plan_system(name, params, device, samples)
+        for name in tqdm(systems, desc="measuring", unit="system", leave=False)
+    ]
+    print("\n".join(plan_lines(plans, params, device)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description="Parameters, tokens, FLOPs, memory and time of training, before it is run."
+    )
+    parser.add_argument("system", nargs="*", choices=SYSTEMS, help="default: all")
+    parser.add_argument(
+        "--samples", type=int, help="to measure with; default: the batch on a GPU, 4 on CPU"
+    )
+    chosen = parser.parse_args()
+    exit_cleanly(lambda: main(chosen.system or list(SYSTEMS), chosen.samples))

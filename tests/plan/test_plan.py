@@ -1,0 +1,192 @@
+"""The plan: its counts against counts by hand, its batches, and what it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import tiny_generation, tiny_scale
+from torch import nn
+from transformers import CLIPTextModel, CLIPVisionModel, SiglipVisionModel, T5EncoderModel
+
+from ubg.params import VisionTower, load_params
+from ubg.plan.count import flops_per_sample, kept_bytes, parameters_by_part, tokens_by_stack
+from ubg.plan.plan import plan_system, training_set
+from ubg.plan.published import CLIP_TEXT, CLIP_VISION, SIGLIP_VISION, T5, tower_configs
+from ubg.plan.random_batch import caption_lengths
+from ubg.plan.step import TrainingStep
+from ubg.plan.system import random_system
+from ubg.plan.table import plan_lines
+from ubg.systems import SYSTEMS
+from ubg.training.recompute import recompute_activations
+
+ROOT = Path(__file__).parents[2]
+CPU = torch.device("cpu")
+
+
+def tiny_params(**training):
+    scale = tiny_scale()
+    irra = scale.irra.model_copy(update={"interaction_heads": 2})
+    vqgan = scale.vqgan.model_copy(update={"fit": scale.vqgan.fit.model_copy(update={"codes": 20})})
+    training = scale.training.model_copy(update={"batch_size": 8, **training})
+    scale = scale.model_copy(update={"irra": irra, "vqgan": vqgan, "training": training})
+    return load_params().model_copy(
+        update={"model": scale, "generation": tiny_generation(decoder_layers=1)}
+    )
+
+
+def step_of(system, **training):
+    system = random_system(system, tiny_params(**training), identities=5)
+    return TrainingStep(system, CPU), system.batch(4)
+
+
+def test_captions_are_as_long_as_those_of_cuhk_pedes():
+    lengths = caption_lengths(100_000, max_tokens=500)
+    words = (lengths - 2) / 1.2
+    assert words.mean() == pytest.approx(23.5, abs=0.2)
+    assert words.min() >= 11
+    assert 70 < words.max() < 97
+    assert caption_lengths(1000, max_tokens=30).max() == 30
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_small_batch_is_padded_like_a_whole_one(system):
+    step, batch = step_of(system)
+    whole = caption_lengths(8, tiny_params().model.tokenizer.max_tokens).max()
+    ids, mask = (batch[name] for name in step.model.caption_fields)
+    assert ids.shape == mask.shape == (4, whole)
+    assert (ids[mask == 0] == 0).all()
+    assert mask.sum(1).min() > 2
+
+
+class Line(nn.Module):
+    """Two linear maps, in the place of a step."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 5, bias=False), nn.Linear(5, 3, bias=False)
+        self.model = self
+        self.optimiser = SimpleNamespace(zero_grad=self.zero_grad)
+
+    def objective(self, batch):
+        return self.second(self.first(batch["images"]).relu()).sum()
+
+
+def test_flops_of_two_linear_maps_by_hand():
+    # Forward twice 6 x 5 and 5 x 3; backward the weights of both, and the input of the second.
+    assert flops_per_sample(Line(), {"images": torch.ones(7, 6)}) == 2 * (2 * 30 + 3 * 15)
+
+
+def test_kept_bytes_of_two_linear_maps_by_hand():
+    # The input of each map, the second of which is also what the rectifier keeps.
+    assert kept_bytes(Line(), {"images": torch.ones(7, 6)}) == 7 * (6 + 5) * 4
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_parts_hold_every_parameter_once(system):
+    step, _ = step_of(system)
+    parts = parameters_by_part(step.model)
+    assert sum(parts.values()) == sum(p.numel() for p in step.model.parameters())
+    inner = getattr(step.model, "retrieval", step.model)
+    assert parts["vision"] == sum(p.numel() for p in inner.vision.parameters())
+
+
+def test_tokens_of_each_stack_by_hand():
+    step, batch = step_of("phase4")
+    words, patches = batch["caption_ids_t5"].shape[1], 8
+    visible = int((~batch["masked_patches"]).sum(1).max())
+    queries = int(batch["vq_target_attn_mask"].sum(1).max())
+    assert tokens_by_stack(step, batch) == {
+        "vision, layers: 2": patches + visible,
+        "encoder, layers: 2": patches + words + (words + visible),
+        "generator, layers: 1": queries,
+    }
+    step, batch = step_of("irra")
+    words = batch["caption_ids"].shape[1]
+    tokens = tokens_by_stack(step, batch)
+    assert tokens["vision, layers: 2"] == 1 + patches
+    assert tokens["mlm, layers: 1"] == words
+
+
+def test_checkpointed_activations_show_in_the_plan():
+    step, batch = step_of("phase2")
+    before = kept_bytes(step, batch)
+    recompute_activations(step.model)
+    assert kept_bytes(step, batch) < 0.6 * before
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_plan_of_each_system(system):
+    params = tiny_params()
+    plan = plan_system(system, params, CPU)
+    assert plan.measured_samples == 4
+    assert plan.weight_bytes == 4 * sum(plan.parameters.values())
+    assert plan.optimiser_bytes == pytest.approx(2 * plan.weight_bytes, rel=0.05)
+    captions, _ = training_set(params)
+    assert plan.steps_per_epoch == captions // 8
+    assert plan.seconds_per_epoch == plan.seconds_per_step * plan.steps_per_epoch
+    assert plan.activation_bytes > 0
+    lines = plan_lines([plan, plan], params, CPU)
+    assert len({len(line) for line in lines[4:] if line.endswith("  4")}) == 1
+    assert any(line.startswith("  vision") for line in lines)
+
+
+def test_published_sizes_have_the_published_number_of_parameters():
+    known = [
+        (CLIPVisionModel, CLIP_VISION["openai/clip-vit-base-patch16"], 86_192_640 - 393_216),
+        (CLIPTextModel, CLIP_TEXT["openai/clip-vit-base-patch16"], 63_165_952),
+        (SiglipVisionModel, SIGLIP_VISION["google/siglip-base-patch16-224"], 92_884_224),
+        (T5EncoderModel, T5["google-t5/t5-base"], 109_628_544),
+        (T5EncoderModel, T5["google-t5/t5-small"], 35_330_816),
+    ]
+    for model_class, config, count in known:
+        with torch.device("meta"):
+            model = model_class(config())
+        assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+def test_pretrained_names_are_taken_at_their_published_sizes_and_said_so(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    scale = tiny_scale()
+    towers = scale.towers.model_copy(
+        update={"siglip": VisionTower(pretrained="google/siglip-base-patch16-224")}
+    )
+    configs, notes = tower_configs("phase3", scale.model_copy(update={"towers": towers}))
+    assert configs.keys() == {"vision"}
+    assert configs["vision"]["hidden_size"] == 768
+    assert not configs["vision"]["vision_use_head"]
+    assert notes == [
+        "google/siglip-base-patch16-224: not on this machine; its published sizes are used"
+    ]
+    other = scale.towers.model_copy(update={"siglip": VisionTower(pretrained="nobody/nothing")})
+    with pytest.raises(ValueError, match="nobody/nothing: is not on this machine"):
+        tower_configs("phase3", scale.model_copy(update={"towers": other}))
+
+
+def test_sizes_of_a_local_folder_are_read(tmp_path):
+    config = CLIP_VISION["openai/clip-vit-base-patch16"]()
+    config.hidden_size = 96
+    config.save_pretrained(tmp_path)
+    scale = tiny_scale()
+    towers = scale.towers.model_copy(update={"clip": VisionTower(pretrained=str(tmp_path))})
+    configs, notes = tower_configs("phase1", scale.model_copy(update={"towers": towers}))
+    assert configs["vision"]["hidden_size"] == 96
+    assert not notes
+
+
+def test_unknown_data_set_is_refused():
+    params = load_params()
+    data = params.data.model_copy(update={"synthpedes": None})
+    with pytest.raises(ValueError, match="size of 'own_photos' is not known"):
+        training_set(params.model_copy(update={"data": data, "dataset": "own_photos"}))
+
+
+def test_command_prints_a_table():
+    command = [sys.executable, "stages/plan.py", "phase1", "--samples", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    rows = [line.split("  ")[0] for line in done.stdout.splitlines()]
+    assert {"parameters, millions", "a step, TFLOPs", "the run (estimate)"} <= set(rows)
+    assert np.isfinite(float(done.stdout.split("a step, TFLOPs")[1].split()[0]))
