@@ -1,6 +1,10 @@
-"""Train one system: `python stages/train.py phase2`."""
+"""Train one system: `python stages/train.py phase2`.
+
+In as many processes as `launcher.processes` says, or those that `accelerate launch` started it as.
+"""
 
 from ubg.cli import run_system_stage
+from ubg.launch import is_launched, one_of_several, run_in_processes
 from ubg.systems import SYSTEMS
 
 
@@ -10,9 +14,14 @@ def main(system: str) -> None:
 
     params = load_params()  # before the slow imports: a wrong value shows at once
 
+    if params.launcher.processes > 1 and not is_launched():
+        run_in_processes(params.launcher.processes)
+        return
+
     from ubg.training.run import train_system
 
-    train_system(system, params)
+    with one_of_several():
+        train_system(system, params)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from numpy.typing import NDArray
 from torch import Tensor
 from torch import distributed as dist
@@ -36,6 +35,8 @@ def process_group() -> Iterator[None]:
 
     NCCL between GPUs, gloo on CPU; nothing happens in a process that was started alone.
     """
+    from accelerate import PartialState
+
     state = PartialState(cpu=not torch.accelerator.is_available(), timeout=PATIENCE)
     yield
     state.wait_for_everyone()
@@ -64,9 +65,9 @@ def gather_features(features: Tensor) -> Tensor:
         features: [N, ..], with the same shape on every process.
 
     Returns:
-        [W * N, ..], the same on every process.
+        [W * N, ..], float32, the same on every process.
     """
-    return features if world_size() == 1 else _gather_with_gradient(features)
+    return features if world_size() == 1 else _gather_with_gradient(features.float())
 
 
 def gather_labels(labels: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ def mean_of_means(mean: Tensor, count: Tensor | int) -> Tensor:
         return mean
     count = torch.as_tensor(count, dtype=torch.float32, device=mean.device)
     counts_W = gather_labels(count.reshape(1))
-    return (gather_features(mean.float().reshape(1)) * (counts_W / counts_W.sum())).sum()
+    return (gather_features(mean.reshape(1)) * (counts_W / counts_W.sum())).sum()
 
 
 def mean_over_processes(sum: Tensor, count: Tensor | int) -> Tensor:

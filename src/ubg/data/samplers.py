@@ -57,8 +57,8 @@ class RandomSampler(Sampler):
         self.world_size = world_size
         if self.steps == 0:
             raise ValueError(
-                f"training.batch_size: {batch_size} on {world_size} process(es) is more than the "
-                f"{size} training captions; make it smaller"
+                f"training.batch_size: {batch_size * world_size} is more than the {size} training "
+                "captions; make it smaller"
             )
 
     @property
@@ -117,7 +117,7 @@ class IdentitySampler(Sampler):
         ]
         if len(self._captions_of_images) < self._identities_per_step:
             raise ValueError(
-                f"training.batch_size: {batch_size} on {world_size} process(es) needs "
+                f"training.batch_size: {batch_size * world_size} needs "
                 f"{self._identities_per_step} identities of {images_per_identity} images, there "
                 f"are {len(self._captions_of_images)}; make it smaller"
             )

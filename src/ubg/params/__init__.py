@@ -31,7 +31,14 @@ from ubg.params.towers import (
     Towers,
     VisionTower,
 )
-from ubg.params.training import Augmentation, Evaluation, Losses, Optimiser, Training
+from ubg.params.training import (
+    Augmentation,
+    Evaluation,
+    Launcher,
+    Losses,
+    Optimiser,
+    Training,
+)
 
 __all__ = [
     "Augmentation",
@@ -43,6 +50,7 @@ __all__ = [
     "Image",
     "Irra",
     "IrraLosses",
+    "Launcher",
     "Losses",
     "Optimiser",
     "Params",
@@ -98,6 +106,7 @@ class Experiment(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     gen_weight: NonNegative
     generation: Generation
+    launcher: Launcher
 
 
 class Params(Experiment):

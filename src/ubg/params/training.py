@@ -76,6 +76,7 @@ class Training(Section):
     """How long, in what batches and at what precision.
 
     Attributes:
+        batch_size: of all processes together, pairs.
         sampler: "random" takes every caption once an epoch, "identity" every identity once, by
             `images_per_identity` captions of as many of its images.
         accumulate: batches whose gradients are added up; each still contrasts its own pairs only.
@@ -100,6 +101,15 @@ class Training(Section):
         if self.images_per_identity and self.batch_size % self.images_per_identity:
             raise ValueError("batch_size must be a multiple of images_per_identity")
         return self
+
+
+class Launcher(Section):
+    """How many processes train together: one for each GPU, or sharing the CPU.
+
+    They share every batch, so that the result is that of one process but for rounding and dropout.
+    """
+
+    processes: Positive = 1
 
 
 class Evaluation(Section):

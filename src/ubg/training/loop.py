@@ -70,10 +70,7 @@ def train(
     """
     accelerator = Accelerator(
         mixed_precision="bf16" if training.precision == "bf16" else "no",
-        # Buffers, the statistics of batch norms, come out the same on every process.
-        kwargs_handlers=[
-            DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
-        ],
+        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
     )
     optimiser = build_optimiser(model, optimisation)
     progress = _resume(folder / "state.pt", model, optimiser)

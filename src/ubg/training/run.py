@@ -15,6 +15,7 @@ from ubg.data.loader import TrainingLoader
 from ubg.data.prepare import load_prepared
 from ubg.data.samplers import IdentitySampler, RandomSampler, Sampler
 from ubg.data.tokenizers import clip_tokenizer, load_tokenizer
+from ubg.distributed import from_main, is_main, process_group, rank, world_size
 from ubg.files import file_fingerprint, fingerprint, replace_folder, write_json
 from ubg.models.build import build_model
 from ubg.models.contract import RetrievalModel
@@ -37,7 +38,13 @@ def train_system(system: str, params: Params) -> None:
     Writes `models/<system>/` (weights of the best epoch by validation R@1 and of the last, the
     config and the tokenizer: all that `ubg.load` needs) and the learning curves in
     `plots/<system>/training/`; for phase 4 also what it trained beside, `models/phase4_generator/`.
+    Processes that were launched together share every batch, and the main one writes.
     """
+    with process_group():
+        _train_system(system, params)
+
+
+def _train_system(system: str, params: Params) -> None:
     scale = params.model
     table = load_prepared(PREPARED)
     pack = ImagePack(IMAGES)
@@ -74,8 +81,10 @@ def train_system(system: str, params: Params) -> None:
 
     def validate(model: RetrievalModel) -> dict[str, float]:
         features = encode_split(model, validation, pack, scale.evaluation.batch_size, quiet=True)
-        metrics = retrieval_metrics(
-            features.text_QD, features.image_GD, validation.text_pids, validation.image_pids
+        metrics = from_main(
+            lambda: retrieval_metrics(
+                features.text_QD, features.image_GD, validation.text_pids, validation.image_pids
+            )
         )
         return {"r1": metrics["r1"], **(branch.validate() if branch else {})}
 
@@ -85,9 +94,11 @@ def train_system(system: str, params: Params) -> None:
     identity = _identity(system, params, pack, branch.fingerprint if branch else "")
     folder = checkpoint_folder(system, identity)
     folder.mkdir(parents=True, exist_ok=True)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{system}: {count:,} parameters, {len(rows):,} captions, {len(loader)} batches an epoch")
-    print(f"checkpoints in {folder}, results in models/{system} and plots/{system}/training")
+    if is_main():
+        count = sum(parameter.numel() for parameter in model.parameters())
+        size = f"{count:,} parameters, {len(rows):,} captions, {len(loader)} batches an epoch"
+        print(f"{system}: {size}{f', {world_size()} processes' if world_size() > 1 else ''}")
+        print(f"checkpoints in {folder}, results in models/{system} and plots/{system}/training")
     progress = train(
         model,
         loader,
@@ -99,6 +110,8 @@ def train_system(system: str, params: Params) -> None:
         seed=params.seed,
         folder=folder,
     )
+    if not is_main():
+        return
 
     with replace_folder(Path("plots") / system / "training") as output:
         shutil.copytree(folder / "curves", output, dirs_exist_ok=True)
@@ -130,14 +143,24 @@ def _tokenizer(system: str, scale: Scale) -> Any:
 
 
 def _sampler(rows: pd.DataFrame, training: Training, seed: int) -> Sampler:
+    """This process's share of every batch."""
+    share = world_size() * (training.images_per_identity or 1)
+    if training.batch_size % share:
+        raise ValueError(
+            f"training.batch_size: {training.batch_size} cannot be shared by {world_size()} "
+            f"processes; make it a multiple of {share}, or change launcher.processes"
+        )
+    own_size = training.batch_size // world_size()
     if training.images_per_identity is None:
-        return RandomSampler(len(rows), training.batch_size, seed)
+        return RandomSampler(len(rows), own_size, seed, rank(), world_size())
     return IdentitySampler(
         rows["pid"].to_numpy(),
         rows["image_id"].to_numpy(),
-        training.batch_size,
+        own_size,
         training.images_per_identity,
         seed,
+        rank(),
+        world_size(),
     )
 
 
@@ -160,6 +183,7 @@ def _identity(system: str, params: Params, pack: ImagePack, branch: str) -> str:
     return fingerprint(
         params.seed,
         params.model.model_dump(mode="json"),
+        world_size(),
         code.hexdigest(),
         torch.__version__,
         pack.fingerprint,

@@ -1,0 +1,107 @@
+"""A stage started again as several processes, and what becomes of them when one fails.
+
+The processes are those of `accelerate launch`: torchrun's agent starts them, watches them, and
+stops all as soon as one has failed. The agent is the stage itself.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LOST_CONTACT = os.EX_TEMPFAIL  # status of a process that ends because another one did
+RERUN = "run the same command again to go on from the last checkpoint"
+
+
+def is_launched() -> bool:
+    """Whether this process is one of several that were started together."""
+    return "LOCAL_RANK" in os.environ
+
+
+def run_in_processes(processes: int) -> None:
+    """Run this script, with the arguments it was called with, in so many processes.
+
+    One for each GPU, or on the CPU where there is none.
+
+    Raises:
+        ValueError: there are fewer GPUs, or a process has refused its input.
+        SystemExit: a process has failed or was killed, one line; by then all of them have ended.
+            The line begins anew, since a progress bar has been left where it was.
+    """
+    import torch
+    from accelerate.commands.launch import launch_command, launch_command_parser
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    gpus = torch.cuda.device_count()
+    if 0 < gpus < processes:
+        raise ValueError(
+            f"params.yaml: launcher.processes: {processes} is more than the {gpus} GPU(s) here; "
+            "make it smaller"
+        )
+    threads = os.environ.get("OMP_NUM_THREADS", max(1, (os.cpu_count() or 1) // processes))
+    options = {
+        "num_processes": processes,
+        "num_machines": 1,
+        "main_process_port": 0,  # any free one
+        "num_cpu_threads_per_process": threads,
+        "mixed_precision": "no",  # the training loop decides
+        "dynamo_backend": "no",
+    }
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    # Without a GPU too, multi_gpu stands for torchrun's agent: `--cpu` expects MPI to start them.
+    arguments = launch_command_parser().parse_args(["--multi_gpu", *words, *sys.argv])
+    logging.disable(logging.ERROR)  # what the agent would log is told in one line
+    try:
+        launch_command(arguments)
+    except ChildFailedError as error:
+        rank, failure = min(
+            error.failures.items(), key=lambda item: item[1].exitcode == LOST_CONTACT
+        )
+        if isinstance(failure.message, dict):
+            raise ValueError(failure.message["message"].removeprefix("ValueError: ")) from None
+        how = f"status {failure.exitcode}"
+        if failure.exitcode < 0:
+            how = f"signal {failure.signal_name()}"
+        sys.exit(
+            f"\nerror: process {rank} of {processes} ended with {how}, the others were stopped; "
+            + RERUN
+        )
+    except SignalException as stopped:
+        sys.exit(f"\nerror: stopped by {signal.Signals(stopped.sigval).name}; {RERUN}")
+
+
+@contextmanager
+def one_of_several() -> Iterator[None]:
+    """Around the work of a process that `run_in_processes` started; else it does nothing.
+
+    A ValueError goes to the agent, which shows it once. The process ends when another one has
+    ended in its midst, and when the agent has.
+    """
+    if "TORCHELASTIC_ERROR_FILE" not in os.environ:
+        yield
+        return
+    from torch.distributed import DistError
+    from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        yield
+    except ValueError as error:
+        get_error_handler().record_exception(error)
+        sys.exit(1)
+    except RuntimeError as error:
+        if isinstance(error, DistError) or "gloo" in str(error):
+            sys.exit(LOST_CONTACT)
+        raise
+
+
+def _end_with(agent: int) -> None:
+    """An agent that is killed cannot stop its processes: they see to it themselves."""
+    while os.getppid() == agent:
+        time.sleep(0.5)
+    os._exit(LOST_CONTACT)
