@@ -1,73 +1,29 @@
-"""Towers: our wrapper gives the features of the library's own model; what cannot load says so."""
+"""Towers: from sizes or a checkpoint to tokens at any image size and any stride of patches."""
 
 import pytest
+import tiny_checkpoints
 import torch
-from transformers import (
-    CLIPConfig,
-    CLIPModel,
-    CLIPVisionModel,
-    SiglipConfig,
-    SiglipModel,
-    SiglipVisionModel,
-    T5Config,
-    T5EncoderModel,
-    T5ForConditionalGeneration,
-    T5GemmaConfig,
-    T5GemmaForConditionalGeneration,
-    T5GemmaModuleConfig,
-)
+from torch.nn import functional as F
+from transformers import T5Config, T5EncoderModel
 
 from ubg.models.towers.embeddings import ConvStem, resize_positions
 from ubg.models.towers.text import masked_mean, t5_encoder
 from ubg.models.towers.vision import clip_vision, siglip_vision
 from ubg.params import Image, TextTower, VisionTower
 
-VISION = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "patch_size": 8,
-    "image_size": 32,
-}
-TEXT = {
-    "hidden_size": 32,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "vocab_size": 64,
-}
 TINY = VisionTower(width=32, layers=2, heads=2, mlp_width=48, patch_size=16, conv_stem=True)
 
 
 @pytest.fixture
 def clip_folder(tmp_path):
-    CLIPModel(CLIPConfig(vision_config=VISION, text_config=TEXT)).save_pretrained(tmp_path)
+    tiny_checkpoints.transformers_clip(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def siglip_folder(tmp_path):
-    SiglipModel(SiglipConfig(vision_config=VISION, text_config=TEXT)).save_pretrained(tmp_path)
+    tiny_checkpoints.transformers_siglip(tmp_path)
     return tmp_path
-
-
-def test_pretrained_clip_at_native_size_equals_the_librarys_model(clip_folder):
-    params = VisionTower(pretrained=str(clip_folder), patch_size=8)
-    images = torch.randn(2, 3, 32, 32)
-    tokens, pooled = clip_vision(params, Image(height=32, width=32), "sdpa").eval()(images)
-    expected = CLIPVisionModel.from_pretrained(clip_folder).eval()(pixel_values=images)
-    torch.testing.assert_close(tokens, expected.last_hidden_state)
-    torch.testing.assert_close(pooled, expected.pooler_output)
-
-
-def test_pretrained_siglip_at_native_size_equals_the_librarys_model(siglip_folder):
-    params = VisionTower(pretrained=str(siglip_folder), patch_size=8)
-    images = torch.randn(2, 3, 32, 32)
-    tokens, pooled = siglip_vision(params, Image(height=32, width=32), "sdpa").eval()(images)
-    expected = SiglipVisionModel.from_pretrained(siglip_folder).eval()(pixel_values=images)
-    torch.testing.assert_close(tokens, expected.last_hidden_state)
-    torch.testing.assert_close(pooled, expected.pooler_output)
 
 
 def test_other_size_gives_a_token_per_patch(clip_folder, siglip_folder):
@@ -96,6 +52,66 @@ def test_same_grid_leaves_positions_alone():
     assert torch.equal(resize_positions(positions, (3, 3), class_token=False), positions)
 
 
+def test_positions_are_resized_as_the_params_say(clip_folder):
+    learned = tiny_checkpoints.transformers_clip(clip_folder).vision_model.embeddings
+    learned = learned.position_embedding.weight.detach()
+    for mode in ("bilinear", "bicubic"):
+        params = VisionTower(pretrained=str(clip_folder), patch_size=8, resize=mode)
+        found = clip_vision(params, Image(height=48, width=16), "sdpa").embeddings
+        image = learned[1:].T.reshape(1, 32, 4, 4)
+        expected = F.interpolate(image, size=(6, 2), mode=mode).flatten(2)[0].T
+        torch.testing.assert_close(found.position_embedding[1:].detach(), expected)
+        assert torch.equal(found.position_embedding[0], learned[0])
+
+
+@pytest.mark.parametrize("build", [clip_vision, siglip_vision])
+@pytest.mark.parametrize(
+    ("stride", "grid"), [(None, (24, 8)), (16, (24, 8)), (12, (31, 10)), (8, (47, 15))]
+)
+def test_384x128_at_patch_16_by_stride(build, stride, grid):
+    params = VisionTower(width=16, layers=1, heads=2, mlp_width=16, patch_size=16, stride=stride)
+    tower = build(params, Image(height=384, width=128), "sdpa")
+    assert tower.grid == grid
+    tokens, _ = tower(torch.randn(1, 3, 384, 128))
+    assert tokens.shape[1] == grid[0] * grid[1] + (build is clip_vision)
+
+
+def test_overlapping_patches_are_the_windows_of_the_image(clip_folder):
+    params = VisionTower(pretrained=str(clip_folder), patch_size=8, stride=6)
+    tower = clip_vision(params, Image(height=33, width=20), "sdpa")
+    assert tower.grid == (5, 3)
+    image = torch.randn(1, 3, 33, 20)
+    tokens = tower.embeddings(image) - tower.embeddings.position_embedding
+    kernel = tower.embeddings.patch_embedding.weight
+    for row in range(5):
+        for column in range(3):
+            window = image[0, :, 6 * row : 6 * row + 8, 6 * column : 6 * column + 8]
+            expected = (kernel * window).sum((1, 2, 3))
+            found = tokens[0, 1 + 3 * row + column]
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_saved_config_and_params_rebuild_overlapping_patches(clip_folder):
+    params = VisionTower(pretrained=str(clip_folder), patch_size=8, stride=6)
+    image = Image(height=33, width=20)
+    tower = clip_vision(params, image, "eager").eval()
+    again = clip_vision(params, image, "eager", tower.transformer.config.to_dict()).eval()
+    again.load_state_dict(tower.state_dict())
+    images = torch.randn(2, 3, 33, 20)
+    assert torch.equal(tower(images)[1], again(images)[1])
+
+
+def test_patches_leave_no_gaps_and_fit():
+    sizes = {"width": 32, "layers": 2, "heads": 2, "mlp_width": 48}
+    with pytest.raises(ValueError, match="stride must not be larger than patch_size"):
+        VisionTower(**sizes, patch_size=16, stride=17)
+    with pytest.raises(ValueError, match="conv_stem has patches that do not overlap"):
+        VisionTower(**sizes, patch_size=16, stride=8, conv_stem=True)
+    params = VisionTower(**sizes, patch_size=20, stride=10)
+    with pytest.raises(ValueError, match=r"32x16 is smaller than patch_size 20"):
+        clip_vision(params, Image(height=32, width=16), "sdpa")
+
+
 @pytest.mark.parametrize("build", [clip_vision, siglip_vision])
 def test_saved_config_rebuilds_the_tower(build):
     image = Image(height=32, width=16)
@@ -117,56 +133,10 @@ def test_patch_size_of_the_checkpoint_must_be_given(clip_folder):
         clip_vision(params, Image(height=32, width=32), "sdpa")
 
 
-def test_missing_folder_is_named(tmp_path):
-    params = VisionTower(pretrained=str(tmp_path / "nothing"), patch_size=8)
-    with pytest.raises(ValueError, match=r"nothing: has no readable config"):
-        clip_vision(params, Image(height=32, width=32), "sdpa")
-
-
-def test_checkpoint_of_another_kind_is_named(tmp_path):
-    T5EncoderModel(
-        T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, vocab_size=40)
-    ).save_pretrained(tmp_path)
-    params = VisionTower(pretrained=str(tmp_path), patch_size=8)
-    with pytest.raises(ValueError, match="is a 't5' model, and this tower takes 'clip'"):
-        clip_vision(params, Image(height=32, width=32), "sdpa")
-
-
 def test_conv_stem_reduces_by_the_patch_size():
     assert ConvStem(64, 16)(torch.randn(2, 3, 64, 32)).shape == (2, 64, 4, 2)
     with pytest.raises(ValueError, match="not a power of two"):
         ConvStem(64, 14)
-
-
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_pretrained_t5_equals_the_librarys_encoder(tmp_path, attention):
-    config = T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=2, num_heads=2, vocab_size=40)
-    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
-    ids = torch.randint(0, 40, (2, 7))
-    mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
-    tower = t5_encoder(TextTower(pretrained=str(tmp_path), dropout=0.0), 40, attention).eval()
-    expected = T5EncoderModel.from_pretrained(tmp_path).eval()(input_ids=ids, attention_mask=mask)
-    torch.testing.assert_close(tower(ids, mask), expected.last_hidden_state)
-
-
-def test_pretrained_t5gemma_equals_the_librarys_encoder(tmp_path):
-    module = T5GemmaModuleConfig(
-        vocab_size=40,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=8,
-    )
-    full = T5GemmaForConditionalGeneration(T5GemmaConfig(encoder=module, decoder=module)).eval()
-    full.save_pretrained(tmp_path)
-    ids = torch.randint(3, 40, (2, 7))
-    mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
-    tower = t5_encoder(TextTower(pretrained=str(tmp_path), dropout=0.0), 40, "sdpa").eval()
-    expected = full.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-    kept = mask.bool()
-    torch.testing.assert_close(tower(ids, mask)[kept], expected[kept])
 
 
 def test_tokenizer_larger_than_the_embeddings_is_refused(tmp_path):
