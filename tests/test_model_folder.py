@@ -8,7 +8,7 @@ import torch
 from PIL import Image as PillowImage
 
 import ubg
-from ubg.data.tokenizers import fit_tokenizer
+from ubg.data.tokenizers import clip_tokenizer, fit_tokenizer
 from ubg.files import write_json
 from ubg.models.build import build_model
 from ubg.params import Image, load_params
@@ -17,12 +17,16 @@ from ubg.training.checkpoint import save_weights
 CAPTIONS = ["a man in a red coat and blue jeans", "a woman in a green dress", "a boy in a blue cap"]
 
 
-@pytest.fixture(scope="module", params=["phase1", "phase2", "phase4"])
+@pytest.fixture(scope="module", params=["irra", "phase1", "phase2", "phase4"])
 def trained(request, tmp_path_factory):
     """A saved model of random weights, and the model itself."""
     folder = tmp_path_factory.mktemp("models") / request.param
     scale = load_params().model.model_copy(update={"image": Image(height=64, width=32)})
-    tokenizer = fit_tokenizer(CAPTIONS * 4, 64, folder / "tokenizer")
+    if request.param == "irra":
+        tokenizer = clip_tokenizer()
+        tokenizer.save_pretrained(folder / "tokenizer")
+    else:
+        tokenizer = fit_tokenizer(CAPTIONS * 4, 64, folder / "tokenizer")
     torch.manual_seed(0)
     model = build_model(request.param, scale, len(tokenizer)).eval()
     save_weights(folder / "model.safetensors", model)
@@ -42,12 +46,11 @@ def test_text_embeddings_are_the_models_and_of_unit_length(trained):
     folder, model, tokenizer = trained
     found = ubg.load(folder, device="cpu").encode_text(CAPTIONS)
     encoded = tokenizer(CAPTIONS, padding=True, return_tensors="pt")
+    names = ("caption_ids", "caption_attn_mask")
+    fields = names if folder.name == "irra" else [f"{name}_t5" for name in names]
     with torch.inference_mode():
         expected = model.encode_text(
-            {
-                "caption_ids_t5": encoded["input_ids"],
-                "caption_attn_mask_t5": encoded["attention_mask"],
-            }
+            dict(zip(fields, (encoded["input_ids"], encoded["attention_mask"]), strict=True))
         )
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(found.norm(dim=1), torch.ones(3))

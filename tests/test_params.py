@@ -39,6 +39,8 @@ def test_scientific_notation_without_a_point_is_a_number(project):
 
 
 RATIO = r"mask_ratio: \[0.5, 1.0\]"
+IRRA = r"(?<=irra:\n  )losses: \{.*\}"
+WARMUP = r"warmup_factor: 0.1"
 FAULTS = [
     ("params.yaml", "seed: 1", "seed: -1", ["params.yaml: seed: -1", "greater than or equal to 0"]),
     ("params.yaml", "seed: 1", "seed: abc", ["params.yaml: seed: 'abc'", "valid integer"]),
@@ -130,6 +132,40 @@ FAULTS = [
             ("pooling: cls", ": ", "pooling: cls needs cls_token: true"),
             ("image_positions: 3d", ".image_positions: '3d'", "'1d' or '2d'"),
             ("image_position: 2d", ".image_position: unknown key", "spelling"),
+        )
+    ],
+    *[
+        ("configs/scales/tiny.yaml", old, new, [f"configs/scales/tiny.yaml: {key}", allowed])
+        for old, new, key, allowed in (
+            (IRRA, "losses: {}", "irra.losses: {}", "at least one of sdm, itc, cmpm, id, mlm"),
+            (IRRA, "losses: {mlm: 0}", "irra.losses.mlm: 0", "greater than 0"),
+            (IRRA, "losses: {gen: 1}", "irra.losses.gen: unknown key", "spelling"),
+            (IRRA, r"losses: {sdm: 1}\n  contrast_on: masked", "irra: ", "needs losses.mlm"),
+            (IRRA, r"losses: {itc: 1}\n  soft_labels: 0.3", "irra: ", "needs losses.sdm"),
+            (IRRA, r"losses: {id: 1}\n  learn_temperature: true", "irra: ", "losses.itc"),
+            (WARMUP, r"\g<0>\n  schedule: cosin", "optimiser.schedule: 'cosin'", "'poly'"),
+            (WARMUP, r"\g<0>\n  schedule: step", "optimiser: ", "milestones belong together"),
+            (WARMUP, r"\g<0>\n  milestones: [3]", "optimiser: ", "milestones belong together"),
+            (
+                WARMUP,
+                r"\g<0>\n  schedule: step\n  milestones: [3, 2]",
+                "optimiser: ",
+                "must rise and come after warmup_epochs",
+            ),
+            (
+                WARMUP,
+                r"\g<0>\n  schedule: exp\n  final_factor: 0.1",
+                "optimiser: ",
+                "not for schedule: exp",
+            ),
+            ("accumulate: 1", "sampler: identity", "training: ", "belong together"),
+            ("accumulate: 1", "images_per_identity: 4", "training: ", "belong together"),
+            (
+                "accumulate: 1",
+                "sampler: identity, images_per_identity: 5",
+                "training: ",
+                "batch_size must be a multiple of images_per_identity",
+            ),
         )
     ],
     (

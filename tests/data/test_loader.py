@@ -9,6 +9,7 @@ from ubg.data import loader as loader_module
 from ubg.data.augment import augment_images, draw_augmentation, normalisation_table
 from ubg.data.captions import TokenisedCaptions
 from ubg.data.loader import TrainingLoader, caption_batches, image_batches
+from ubg.data.mlm import CaptionMasking
 from ubg.data.samplers import RandomSampler
 from ubg.generation.targets import GenerationTargets
 from ubg.params import Augmentation, Generation
@@ -77,13 +78,13 @@ def make_targets():
     return GenerationTargets(MemoryTokens(), (3, 2), generation, seed=5)
 
 
-def make_loader(batch_size=6, pack=None, workers=1, seed=3, generation=None):
+def make_loader(batch_size=6, pack=None, workers=1, seed=3, generation=None, masking=None):
     table = make_table()
     captions = TokenisedCaptions(WordTokenizer(), table["caption"].tolist(), 9)
     sampler = RandomSampler(len(table), batch_size, seed)
     pack = MemoryPack() if pack is None else pack
     return TrainingLoader(
-        table, pack, captions, sampler, AUGMENTATION, MEAN, STD, seed, generation, workers
+        table, pack, captions, sampler, AUGMENTATION, MEAN, STD, seed, generation, workers, masking
     )
 
 
@@ -279,3 +280,20 @@ def test_both_versions_of_the_images_stay_until_the_next_batch_is_asked_for():
             thread.join(timeout=0.002)
         assert torch.equal(batch["images"], before[0])
         assert torch.equal(batch["masked_images"], before[1])
+
+
+def test_masked_captions_are_those_of_the_epoch_and_the_captions():
+    masking = CaptionMasking(0.5, words=100, mask_id=200, seed=3)
+    loader, plain = make_loader(masking=masking, workers=2), make_loader()
+    batches = copied(loader.epoch(4))
+    for rows, batch, without in zip(
+        loader.sampler.epoch(4), batches, copied(plain.epoch(4)), strict=True
+    ):
+        fields = {name: batch.pop(name) for name in ("mlm_ids", "mlm_labels")}
+        assert_equal_batches([batch], [without])
+        expected = masking.fields(
+            4, loader.caption_ids[rows], batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
+        )
+        assert_equal_batches([fields], [expected])
+    rest = copied(make_loader(masking=masking).epoch(4, start_step=3))
+    assert_equal_batches([dict(batch) for batch in rest], copied(loader.epoch(4))[3:])
