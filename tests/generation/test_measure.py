@@ -6,21 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import (
-    CODES,
-    HEIGHT,
-    WIDTH,
-    build_phase4,
-    targets_of,
-    tiny_generation,
-    tiny_scale,
-)
+from tiny_held_out import held_out_table, hold_out
+from tiny_models import CODES, build_phase4, tiny_generation, tiny_scale
 from torch.nn import functional as F
 
-from ubg.data.captions import TokenisedCaptions
 from ubg.generation.floors import position_unigram_ce, unigram_ce
 from ubg.generation.measure import (
-    HeldOut,
     captions_of_others,
     own_captions,
     score,
@@ -28,50 +19,10 @@ from ubg.generation.measure import (
 )
 from ubg.losses.generation import IGNORED
 
-IMAGES = 7
-
-
-class MemoryPack:
-    """The interface of the image pack over an array, for images 0, 1, 2, .."""
-
-    height, width = HEIGHT, WIDTH
-
-    def __init__(self):
-        rng = np.random.default_rng(0)
-        self.pixels = rng.integers(0, 256, (IMAGES, HEIGHT, WIDTH, 3), dtype=np.uint8)
-
-    def row_of(self, image_ids):
-        return image_ids
-
-    def read(self, rows, out):
-        out[:] = self.pixels[rows]
-
-
-class WordTokenizer:
-    pad_token_id = 0
-
-    def __call__(self, texts, **options):
-        return {"input_ids": [[*(len(word) + 1 for word in t.split()), 1] for t in texts]}
-
 
 @pytest.fixture
 def table():
-    rows = [
-        {
-            "image_id": image,
-            "caption_id": 2 * image + which,
-            "pid": image // 2,
-            "caption": " ".join(["red", "coat", "and", "trousers"][: 1 + (image + which) % 4]),
-        }
-        for image in range(IMAGES)
-        for which in (0, 1)
-    ]
-    return pd.DataFrame(rows)
-
-
-def hold_out(table, generation):
-    captions = TokenisedCaptions(WordTokenizer(), table["caption"].tolist(), 9)
-    return HeldOut(table, captions, MemoryPack(), targets_of(generation, IMAGES))
+    return held_out_table()
 
 
 def naive_scores(model, held_out, caption_rows):
