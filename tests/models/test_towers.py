@@ -105,7 +105,7 @@ def test_patches_leave_no_gaps_and_fit():
     sizes = {"width": 32, "layers": 2, "heads": 2, "mlp_width": 48}
     with pytest.raises(ValueError, match="stride must not be larger than patch_size"):
         VisionTower(**sizes, patch_size=16, stride=17)
-    with pytest.raises(ValueError, match="conv_stem has patches that do not overlap"):
+    with pytest.raises(ValueError, match="conv_stem has no stride"):
         VisionTower(**sizes, patch_size=16, stride=8, conv_stem=True)
     params = VisionTower(**sizes, patch_size=20, stride=10)
     with pytest.raises(ValueError, match=r"32x16 is smaller than patch_size 20"):
@@ -120,6 +120,13 @@ def test_saved_config_rebuilds_the_tower(build):
     again.load_state_dict(tower.state_dict())
     images = torch.randn(2, 3, 32, 16)
     assert torch.equal(tower(images)[1], again(images)[1])
+
+
+def test_a_given_stride_may_leave_a_margin():
+    params = VisionTower(width=16, layers=1, heads=2, mlp_width=16, patch_size=14, stride=14)
+    tower = siglip_vision(params, Image(height=384, width=128), "sdpa")
+    assert tower.grid == (27, 9)
+    assert tower.tokens(torch.randn(1, 3, 384, 128)).shape == (1, 27 * 9, 16)
 
 
 def test_patch_size_must_divide_the_image():

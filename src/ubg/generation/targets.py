@@ -58,7 +58,7 @@ class GenerationTargets:
             raise ValueError(
                 f"the VQ codes form a grid of {tokens.grid[0]}x{tokens.grid[1]}, the patches of "
                 f"the vision tower one of {patch_grid[0]}x{patch_grid[1]}; the first must be a "
-                "whole multiple of the second: change patch_size or the VQGAN's factor"
+                "whole multiple of the second: change patch_size or stride, or the VQGAN's factor"
             )
         index_N = np.arange(patch_grid[0] * patch_grid[1]).reshape(patch_grid)
         self._patch_of_L = index_N.repeat(down, axis=0).repeat(right, axis=1).ravel()

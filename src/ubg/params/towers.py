@@ -31,7 +31,8 @@ class VisionTower(Section):
     `pretrained` is a name on the Hugging Face hub (`hf-hub:` before it takes an open_clip
     checkpoint), a folder, or a file of weights. `architecture` names a model of open_clip, for
     weights without a config beside them. Patches are `stride` pixels apart, by default
-    `patch_size`; fewer make them overlap. `resize` says how pretrained positions are brought to the
+    `patch_size`; fewer make them overlap, and what is too narrow for another is left out. `resize`
+    says how pretrained positions are brought to the
     grid of patches.
     """
 
@@ -50,8 +51,8 @@ class VisionTower(Section):
     def _patches_without_gaps(self) -> "VisionTower":
         if self.stride is not None and self.stride > self.patch_size:
             raise ValueError("stride must not be larger than patch_size")
-        if self.conv_stem and self.stride not in (None, self.patch_size):
-            raise ValueError("conv_stem has patches that do not overlap: leave stride out")
+        if self.conv_stem and self.stride is not None:
+            raise ValueError("conv_stem has no stride of patches: leave it out")
         return self
 
     @model_validator(mode="after")

@@ -161,16 +161,16 @@ def siglip_vision(
 def patch_grid(params: VisionTower, image: Image) -> tuple[int, int]:
     """Rows and columns of patches: as many as fit, `stride` pixels from one to the next.
 
-    Overlapping ones may leave a margin, as in TransReID (arXiv 2102.04378) and IRRA.
+    A stride that is given may leave a margin, as in TransReID (arXiv 2102.04378) and IRRA.
 
     Raises:
-        ValueError: patches that do not overlap leave a margin, or one does not fit.
+        ValueError: no patch fits, or patches leave a margin where no stride is given.
     """
     patch, stride = params.patch_size, params.stride or params.patch_size
-    if stride == patch and (image.height % patch or image.width % patch):
+    if params.stride is None and (image.height % patch or image.width % patch):
         raise ValueError(
             f"image: {image.height}x{image.width} is not a multiple of patch_size {patch}; "
-            "change one of them, or give a smaller stride"
+            "change one of them, or give a stride and lose the margin"
         )
     if min(image.height, image.width) < patch:
         raise ValueError(
