@@ -2,7 +2,7 @@ import json
 
 import pytest
 import sentencepiece
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, CLIPTokenizer
 
 from ubg.data.captions import TokenisedCaptions, normalise_caption
 from ubg.data.tokenizers import clip_tokenizer, describe_tokenizer, fit_tokenizer, load_tokenizer
@@ -107,7 +107,23 @@ def test_clip_ids_are_those_of_open_clip_and_survive_saving(tmp_path):
         ids = published([text])[0]
         expected = ids[: int(ids.argmax()) + 1].tolist()
         assert tokenizer(text).input_ids == again(text).input_ids == expected
-    assert type(clip_tokenizer(tmp_path)) is type(tokenizer)
+    assert clip_tokenizer(tmp_path).get_vocab() == tokenizer.get_vocab()
+
+
+def test_a_checkpoint_without_tokenizer_gets_the_vocabulary_that_open_clip_ships(tmp_path):
+    (tmp_path / "weights.pt").touch()
+    for source in (tmp_path, tmp_path / "weights.pt", "hf-hub:someone/miniature"):
+        assert clip_tokenizer(source)("a man").input_ids == [49406, 320, 786, 49407]
+    with pytest.raises(ValueError, match="nothing' cannot be loaded"):
+        clip_tokenizer(tmp_path / "nothing")
+
+
+def test_a_clip_brings_its_own_tokenizer(tmp_path):
+    vocabulary = {"<|startoftext|>": 0, "<|endoftext|>": 1, "a</w>": 2}
+    CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(tmp_path)
+    (tmp_path / "weights.pt").touch()
+    for source in (tmp_path, tmp_path / "weights.pt"):
+        assert clip_tokenizer(source)("a").input_ids == [0, 2, 1]
 
 
 def test_clip_captions_end_in_eot_where_their_mask_does():

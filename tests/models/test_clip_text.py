@@ -25,7 +25,7 @@ def published(tmp_path):
     )
     model = CLIPModel(config).eval()
     model.save_pretrained(tmp_path)
-    return model, ClipTextTower(pretrained=str(tmp_path))
+    return model, ClipTextTower(pretrained=str(tmp_path), vocab_size=WORDS)
 
 
 def captions(*lengths):
@@ -140,3 +140,10 @@ def test_another_joint_space_than_the_published_one_is_refused(published):
     _, params = published
     with pytest.raises(ValueError, match=r"embedding_dim: 24 is not what .* projects to, 16; give"):
         clip_text(params, 24, 77, "sdpa")
+
+
+def test_another_vocabulary_than_the_tokenizers_is_refused(published):
+    _, params = published
+    params = ClipTextTower(pretrained=params.pretrained)
+    with pytest.raises(ValueError, match="has 64 token embeddings for a tokenizer of 49408"):
+        clip_text(params, 16, 77, "sdpa")

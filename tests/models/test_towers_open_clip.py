@@ -31,7 +31,9 @@ def vision_tower(source, architecture=None, build=clip_vision, **options):
 
 
 def text_tower(source, architecture=None):
-    params = ClipTextTower(pretrained=str(source), architecture=architecture)
+    params = ClipTextTower(
+        pretrained=str(source), architecture=architecture, vocab_size=checkpoints.WORDS
+    )
     return clip_text(params, JOINT, 20, "sdpa").eval()
 
 

@@ -73,7 +73,9 @@ def test_clip_equals_the_librarys_model(tmp_path, form, monkeypatch):
     projected = vision_tower(source, projection_dim=JOINT).projected_tokens(images)[:, 0]
     assert_close(projected, model.get_image_features(pixel_values=images).pooler_output)
     ids, mask = checkpoints.captions(20, 7)
-    text = clip_text(ClipTextTower(pretrained=str(source)), JOINT, 77, "sdpa").eval()
+    text = clip_text(
+        ClipTextTower(pretrained=str(source), vocab_size=checkpoints.WORDS), JOINT, 77, "sdpa"
+    ).eval()
     found = text(ids, mask)[range(2), mask.sum(1) - 1]
     assert_close(found, model.get_text_features(input_ids=ids, attention_mask=mask).pooler_output)
 

@@ -83,15 +83,18 @@ def clip_tokenizer(source: str | Path | None = None) -> Any:
     It pads with EOT, as published: tell padding by the attention mask, not by the id.
 
     Args:
-        source: a hub name or a folder; None builds it from the vocabulary that open_clip ships.
+        source: what the text tower is loaded from. A hub name or a folder of transformers brings
+            its tokenizer; for None and for checkpoints of open_clip it is built from the vocabulary
+            that open_clip ships.
 
     Raises:
-        ValueError: as `load_tokenizer`, or `source` is another tokenizer than CLIP's.
+        ValueError: as `load_tokenizer`, or `source` has another tokenizer than CLIP's.
     """
     from transformers import CLIPTokenizer
 
-    if source is not None:
-        tokenizer = load_tokenizer(source)
+    if source is not None and _brings_tokenizer(str(source)):
+        folder = Path(source).parent if Path(source).is_file() else source
+        tokenizer = load_tokenizer(folder)
         if not isinstance(tokenizer, CLIPTokenizer):
             raise ValueError(
                 f"tokenizer {str(source)!r} is a {type(tokenizer).__name__}; give one of a CLIP"
@@ -103,6 +106,15 @@ def clip_tokenizer(source: str | Path | None = None) -> Any:
     names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
     vocabulary = {names.get(token, token): id_ for token, id_ in published.encoder.items()}
     return CLIPTokenizer(vocab=vocabulary, merges=list(published.bpe_ranks))
+
+
+def _brings_tokenizer(source: str) -> bool:
+    """Whether a source of a text tower is to have a tokenizer: files of open_clip need none."""
+    path = Path(source)
+    if not path.exists():
+        return not source.startswith("hf-hub:")
+    folder = path.parent if path.is_file() else path
+    return (folder / "tokenizer.json").is_file() or (folder / "vocab.json").is_file()
 
 
 def describe_tokenizer(tokenizer: Any, captions: Sequence[str]) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def clip_text(
         config: architecture of a tower saved earlier; its weights are to be loaded by the caller.
 
     Raises:
-        ValueError: the pretrained model cannot be loaded, or projects to another size.
+        ValueError: the pretrained model cannot be loaded, projects to another size, or is of
+            another tokenizer.
     """
     if config is None and params.pretrained is not None:
         whole = load_tower(
@@ -58,6 +59,11 @@ def clip_text(
         )
         check_projection(whole.text_projection, projection_dim, params.pretrained)
         model, projection = whole.text_model, whole.text_projection
+        if model.config.vocab_size != params.vocab_size:
+            raise ValueError(
+                f"{params.pretrained}: has {model.config.vocab_size} token embeddings for a "
+                f"tokenizer of {params.vocab_size}; if they are right, give clip_text.vocab_size"
+            )
     else:
         if config is None:
             kind = CLIPTextConfig(

@@ -26,7 +26,7 @@ _CLIP_VISION |= {"patch_dropout", "output_tokens"}
 _SIGLIP_VISION = {"image_size", "timm_model_name", "timm_model_pretrained", "timm_pool"}
 _SIGLIP_VISION |= {"timm_proj", "patch_dropout", "output_tokens"}
 _CLIP_TEXT = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
-_CLIP_TEXT |= {"output_tokens", "hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs"}
+_CLIP_TEXT |= {"output_tokens"}
 
 _CLIP_NAMES = (
     (r"^visual\.class_embedding$", "vision_model.embeddings.class_embedding"),
