@@ -1,0 +1,205 @@
+"""A training step of irra beside a plain conventional implementation of the same mathematics.
+
+ViT-B/16 and its text transformer at 384x128 with random weights, which both sides share; the plain
+side is `plain/irra.py`. Captions are as long as those of CUHK-PEDES (23.5 words on average). Two
+forms: the contrastive losses see the clean caption (two passes through the text tower, the second
+for the masked caption), or the masked one (one pass; the plain side runs two, as the published code
+does). Checked: the losses equal to 1e-4 in float32. Measured: seconds of a step, and by how much a
+step raises the peak of the memory, each in a process of its own.
+
+    python benchmarks/irra_step.py [--batch 8] [--rounds 3] [--tiny] [--levers]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from plain.irra import Levers, PlainIrra, plain_optimiser
+
+from ubg.params import ClipTextTower, Image, Params, VisionTower, load_params
+from ubg.plan.random_batch import Batch
+from ubg.plan.step import TrainingStep
+from ubg.plan.system import random_system
+
+IDENTITIES = 11_003  # CUHK-PEDES
+MAX_TOKENS = 77
+PLAIN = {
+    "plain": Levers(),
+    "plain, captions trimmed": Levers(trim=True),
+    "plain, one text pass": Levers(one_pass=True),
+    "plain, masked scores only": Levers(masked_only=True),
+    "plain, fused Adam, few groups": Levers(few_groups=True),
+    "plain, SDPA": Levers(sdpa=True),
+    "plain, bf16": Levers(bf16=True),
+}
+OURS = ("ours", "ours, bf16", "ours, compiled")
+CPU = torch.device("cpu")
+
+
+def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Params:
+    """The base preset with towers of known sizes; `form` is "clean" or "masked"."""
+    params = load_params()
+    scale = params.model
+    vision = VisionTower(width=768, layers=12, heads=12, mlp_width=3072)
+    text = ClipTextTower(width=512, layers=12, heads=8, mlp_width=2048)
+    height, width, dim = 384, 128, 512
+    if tiny:
+        vision = VisionTower(width=64, layers=2, heads=2, mlp_width=96)
+        text = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48)
+        height, width, dim = 64, 32, 64
+    towers = {"clip": vision, "clip_text": text, "attention": "sdpa"}
+    losses = type(scale.irra.losses)(sdm=1.0, id=1.0, mlm=1.0)
+    irra = {
+        "losses": losses,
+        "contrast_on": form,
+        "interaction_layers": 4,
+        "interaction_heads": dim // 64,
+        "soft_labels": None,
+        "learn_temperature": False,
+        "temperature": 0.02,
+    }
+    training = {"batch_size": batch_size, "precision": "bf16" if bf16 else "fp32"}
+    optimiser = {"name": "adam", "lr": 1e-5, "weight_decay": 4e-5, "clip_norm": None}
+    updates = {
+        "image": Image(height=height, width=width),
+        "tokenizer": scale.tokenizer.model_copy(update={"max_tokens": MAX_TOKENS}),
+        "towers": scale.towers.model_copy(update=towers),
+        "embedding_dim": dim,
+        "irra": scale.irra.model_copy(update=irra),
+        "training": scale.training.model_copy(update=training),
+        "optimiser": scale.optimiser.model_copy(update=optimiser),
+    }
+    return params.model_copy(update={"model": scale.model_copy(update=updates)})
+
+
+class Side:
+    """One of the implementations, ready to take steps; the weights are the same in all."""
+
+    def __init__(self, name: str, form: str, batch_size: int, tiny: bool):
+        ours = name in OURS
+        levers = Levers(bf16=name == "ours, bf16") if ours else PLAIN[name]
+        params = params_of(form, batch_size, tiny, levers.bf16)
+        system = random_system("irra", params, IDENTITIES)
+        self.batch = system.batch(batch_size)
+        if ours:
+            self.step = TrainingStep(system, CPU)
+            if name == "ours, compiled":
+                self.step.model.compile()
+            return
+        if form == "masked":  # both passes see the same tokens
+            self.batch["caption_ids"] = self.batch["mlm_ids"]
+        if not levers.trim:
+            self.batch = pad_captions(self.batch)
+        self.step = PlainStep(system, levers)
+
+    def losses(self) -> dict[str, float]:
+        with torch.no_grad():
+            return {name: loss.item() for name, loss in self.step.model(self.batch).items()}
+
+    def seconds(self) -> float:
+        started = time.perf_counter()
+        self.step(self.batch)
+        return time.perf_counter() - started
+
+
+class PlainStep:
+    def __init__(self, system, levers: Levers):
+        self.model = PlainIrra(system.model, levers).train()
+        optimiser = system.params.model.optimiser
+        self.optimiser = plain_optimiser(self.model, optimiser, levers.few_groups)
+        self.levers = levers
+
+    def __call__(self, batch: Batch) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.levers.bf16):
+            losses = self.model(batch)
+        sum(losses.values()).backward()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+
+
+def pad_captions(batch: Batch) -> Batch:
+    fill = {"caption_ids": 0, "caption_attn_mask": 0, "mlm_ids": 0, "mlm_labels": -100}
+    room = MAX_TOKENS - batch["caption_ids"].shape[1]
+    padded = {
+        name: torch.nn.functional.pad(batch[name], (0, room), value=value)
+        for name, value in fill.items()
+    }
+    return batch | padded
+
+
+def raised_peak(side: Side) -> float:
+    """GiB that two steps add to the resident memory at its highest; Linux alone."""
+    status = Path("/proc/self/status")
+
+    def field(name: str) -> int:
+        (line,) = (row for row in status.read_text().splitlines() if row.startswith(name))
+        return int(line.split()[1])
+
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = field("VmRSS")
+    side.seconds()
+    side.seconds()
+    return (field("VmHWM") - before) / 2**20
+
+
+def in_own_process(name: str, form: str, batch_size: int, tiny: bool) -> float:
+    command = [sys.executable, __file__, "--batch", str(batch_size), "--peak", name, form]
+    done = subprocess.run(command + ["--tiny"] * tiny, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(form: str, names: list[str], batch_size: int, rounds: int, tiny: bool) -> None:
+    """Rounds that alternate between the sides, so that they share any disturbance."""
+    best = dict.fromkeys(names, float("inf"))
+    peaks = {name: in_own_process(name, form, batch_size, tiny) for name in names}
+    sides = {name: Side(name, form, batch_size, tiny) for name in names}
+    check_losses(sides, form)
+    for _ in range(rounds + 1):  # the first warms up
+        for name, side in sides.items():
+            best[name] = min(best[name], side.seconds())
+    plain = best["plain"]
+    tokens = sides["ours"].batch["caption_ids"].shape[1]
+    print(f"\ncontrast on {form} captions, batch {batch_size}, longest caption {tokens} tokens:")
+    for name, seconds in best.items():
+        print(
+            f"  {name:32s} {seconds:8.3f} s a step, {plain / seconds:5.2f} times as fast; "
+            f"peak raised by {peaks[name]:5.2f} GiB, {peaks[name] / peaks['plain']:.2f} of plain's"
+        )
+
+
+def check_losses(sides: dict[str, Side], form: str) -> None:
+    expected = sides["plain"].losses()
+    for name, side in sides.items():
+        if "bf16" in name or (form == "clean" and name == "plain, one text pass"):
+            continue
+        for loss, value in side.losses().items():
+            assert abs(value - expected[loss]) < 1e-4 * max(1, abs(value)), (name, loss, value)
+    shown = ", ".join(f"{name} {value:.5f}" for name, value in expected.items())
+    print(f"losses equal to 1e-4 in float32: {shown}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tiny", action="store_true", help="small sizes, to try the script")
+    parser.add_argument("--levers", action="store_true", help="each lever alone, too")
+    parser.add_argument("--compiled", action="store_true", help="also ours by torch.compile")
+    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.peak:
+        print(json.dumps(raised_peak(Side(*chosen.peak, chosen.batch, chosen.tiny))))
+        return
+    print(f"{torch.get_num_threads()} thread(s)")
+    ours = [name for name in OURS if chosen.compiled or name != "ours, compiled"]
+    levers = [name for name in PLAIN if name != "plain"] if chosen.levers else []
+    compare("clean", ["plain", *levers, *ours], chosen.batch, chosen.rounds, chosen.tiny)
+    compare("masked", ["plain", *ours], chosen.batch, chosen.rounds, chosen.tiny)
+
+
+if __name__ == "__main__":
+    main()
