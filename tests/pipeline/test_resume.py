@@ -1,6 +1,7 @@
 """A train stage killed by SIGKILL and run again ends with the weights of an uninterrupted one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,6 +79,30 @@ def results(project: Path) -> dict[str, bytes]:
     return found
 
 
+@pytest.fixture(scope="module")
+def two_processes(prepared, tmp_path_factory) -> Path:
+    """The same project, to be trained in two processes, for as long as two kills need."""
+    project = tmp_path_factory.mktemp("processes") / "project"
+    shutil.copytree(prepared, project)
+    for name, pattern, new in (
+        ("params.yaml", "processes: 1", "processes: 2"),
+        ("configs/scales/tiny.yaml", r"\{epochs: \d+", "{epochs: 3"),
+    ):
+        text, count = re.subn(pattern, new, (project / name).read_text())
+        assert count == 1, pattern
+        (project / name).write_text(text)
+    return project
+
+
+def process_of_rank(agent: subprocess.Popen[str], rank: int) -> int:
+    """The process that `agent` started as number `rank`."""
+    children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split()
+    for child in children:
+        if f"LOCAL_RANK={rank}\0" in Path(f"/proc/{child}/environ").read_text():
+            return int(child)
+    raise AssertionError(f"no process of rank {rank} among {children}")
+
+
 def when_saved(count: int) -> Callable[[Path], bool]:
     """After `count` checkpoints were seen."""
     seen: set[int] = set()
@@ -117,3 +142,26 @@ def test_killed_and_rerun_equals_uninterrupted(prepared, expected, moments):
     output = finish(stage(prepared, "stages/train.py", "phase1"))
     assert "resuming from" in output
     assert results(prepared) == expected
+
+
+def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_processes):
+    finish(stage(two_processes, "stages/train.py", "phase1"))
+    expected = results(two_processes)
+    process = stage(two_processes, "stages/train.py", "phase1")
+    reached = when_saved(3)
+    while not reached(two_processes / "checkpoints") and process.poll() is None:
+        time.sleep(0.002)
+    others = process_of_rank(process, 0)
+    os.kill(process_of_rank(process, 1), signal.SIGKILL)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert output.splitlines()[-1] == (
+        "error: process 1 of 2 ended with signal SIGKILL, the others were stopped; "
+        "run the same command again to go on from the last checkpoint"
+    )
+    assert not Path(f"/proc/{others}").exists()
+    assert "Traceback" not in output
+    assert not (two_processes / "models/phase1").exists()
+    output = finish(stage(two_processes, "stages/train.py", "phase1"))
+    assert output.count("resuming from") == 1
+    assert results(two_processes) == expected
