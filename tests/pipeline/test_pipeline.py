@@ -150,6 +150,13 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     assert "up to date" in run(project, "dvc", "status")
 
 
+def test_number_of_processes_is_followed_by_the_training_stages(project):
+    edit(project / "params.yaml", "processes: 1", "processes: 2")
+    (changed,) = re.findall(r"^\{.*\}$", run(project, "dvc", "status", "--json"), re.MULTILINE)
+    run(project, "git", "checkout", "params.yaml")
+    assert json.loads(changed).keys() == {f"train_{name}" for name in SYSTEMS}
+
+
 def test_experiment_overrides_a_parameter_and_shows_in_the_tables(project):
     run(project, "dvc", "exp", "run", "-n", "half", "-S", "gen_weight=0.5")
     assert "half" in run(project, "dvc", "exp", "show", "--csv")

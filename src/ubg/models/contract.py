@@ -34,7 +34,10 @@ class RetrievalModel(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A batch to its unweighted losses, each key ending in `_loss`."""
+        """A batch to its unweighted losses, each key ending in `_loss`.
+
+        Over several processes a loss is that of all their samples: see `ubg.distributed`.
+        """
 
     @abstractmethod
     def encode_image(self, images: Tensor) -> Tensor:
