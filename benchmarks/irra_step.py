@@ -49,7 +49,7 @@ def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Par
     height, width, dim = 384, 128, 512
     if tiny:
         vision = VisionTower(width=64, layers=2, heads=2, mlp_width=96)
-        text = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48)
+        text = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48, vocab_size=500)
         height, width, dim = 64, 32, 64
     towers = {"clip": vision, "clip_text": text, "attention": "sdpa"}
     losses = type(scale.irra.losses)(sdm=1.0, id=1.0, mlm=1.0)

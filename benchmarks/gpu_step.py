@@ -1,0 +1,184 @@
+"""A training step of irra or phase 4 at ViT-B/16, SigLIP-B/16 and T5-base sizes, 384x128.
+
+    python benchmarks/gpu_step.py irra phase4 --batch 64 128 --precision bf16 [--compile]
+
+Without a GPU the sizes are small and the steps few, to try the script.
+
+Random weights, random images and codes; captions as long as those of CUHK-PEDES (23.5 words on
+average). The data are on the device before the clock starts. Every combination of the arguments is
+run in turn, with samples/s, the peak of the allocated memory and the model FLOPs utilisation: FLOPs
+of forward and backward pass (matrix products and convolutions; nothing that checkpointing computes
+again), per second, as a share of the dense peak of the device in the precision of the products.
+"""
+
+import argparse
+import gc
+import time
+from itertools import product
+
+import torch
+
+from ubg.params import ClipTextTower, Image, Params, TextTower, VisionTower, load_params
+from ubg.plan.count import flops_per_sample
+from ubg.plan.random_batch import Batch
+from ubg.plan.step import TrainingStep
+from ubg.plan.system import random_system
+from ubg.training.recompute import recompute_activations
+
+IDENTITIES = 11_003  # CUHK-PEDES
+# Dense TFLOP/s by the makers' data sheets: bfloat16, and float32 with TF32 off.
+PEAKS = {
+    "H200": (989.0, 67.0),
+    "H100": (989.0, 67.0),
+    "A100": (312.0, 19.5),
+    "L40S": (362.0, 91.6),
+    "L4": (121.0, 30.3),
+    "A10": (125.0, 31.2),
+    "RTX 4090": (165.2, 82.6),
+    "RTX 3090": (71.0, 35.6),
+    "V100": (None, 15.7),
+}
+
+
+def base_params(batch_size: int, precision: str, checkpointing: bool, tiny: bool) -> Params:
+    """The base preset with towers of known sizes, so that no pretrained name is needed."""
+    params = load_params()
+    scale = params.model
+    vision = VisionTower(width=768, layers=12, heads=12, mlp_width=3072)
+    clip_text = ClipTextTower(width=512, layers=12, heads=8, mlp_width=2048)
+    t5 = TextTower(width=768, layers=12, heads=12, mlp_width=3072, dropout=0.1)
+    image, dim, vocab_size, codes = Image(height=384, width=128), 512, 32_100, 16_384
+    if tiny:
+        vision = VisionTower(width=64, layers=2, heads=2, mlp_width=96)
+        clip_text = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48, vocab_size=500)
+        t5 = TextTower(width=32, layers=2, heads=2, mlp_width=48, dropout=0.1)
+        image, dim, vocab_size, codes = Image(height=64, width=32), 64, 1000, 64
+    fit = scale.vqgan.fit.model_copy(
+        update={"codes": codes, "patch": 1, "multipliers": (1, 1, 1, 1, 1)}
+    )
+    towers = {"clip": vision, "clip_text": clip_text, "siglip": vision, "t5": t5}
+    losses = type(scale.irra.losses)(sdm=1.0, id=1.0, mlm=1.0)
+    irra = {"losses": losses, "interaction_layers": 4, "interaction_heads": dim // 64}
+    training = {
+        "batch_size": batch_size,
+        "precision": precision,
+        "gradient_checkpointing": checkpointing,
+    }
+    updates = {
+        "image": image,
+        "tokenizer": scale.tokenizer.model_copy(
+            update={"vocab_size": vocab_size, "max_tokens": 77}
+        ),
+        "vqgan": scale.vqgan.model_copy(update={"fit": fit}),
+        "towers": scale.towers.model_copy(update=towers | {"attention": "sdpa"}),
+        "shared_encoder": scale.shared_encoder.model_copy(update={"image_positions": "1d"}),
+        "embedding_dim": dim,
+        "irra": scale.irra.model_copy(update=irra),
+        "training": scale.training.model_copy(update=training),
+    }
+    return params.model_copy(update={"model": scale.model_copy(update=updates)})
+
+
+def plain_adam(step: TrainingStep) -> torch.optim.Optimizer:
+    """The library's default, over the same groups."""
+    groups = [{**group, "fused": None} for group in step.optimiser.param_groups]
+    return type(step.optimiser)(groups)
+
+
+def measure(
+    name: str, params: Params, device: torch.device, compiled: bool, fused: bool, steps: int
+) -> tuple[float, float, float]:
+    """Seconds of a step, TFLOPs of a step, GiB at the peak."""
+    training = params.model.training
+    system = random_system(name, params, IDENTITIES)
+    step = TrainingStep(system, device)
+    few = to_device(system.batch(min(4, training.batch_size)), device)
+    flops = flops_per_sample(step, few) * training.batch_size
+    if training.gradient_checkpointing:
+        recompute_activations(step.model)
+    if compiled:
+        step.model.compile()
+    if not fused:
+        step.optimiser = plain_adam(step)
+    batch = to_device(system.batch(training.batch_size), device)
+    for _ in range(3):  # compiles, chooses kernels, allocates
+        step(batch)
+    synchronise(device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    started = time.perf_counter()
+    for _ in range(steps):
+        step(batch)
+    synchronise(device)
+    seconds = (time.perf_counter() - started) / steps
+    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    return seconds, flops / 1e12, peak / 2**30
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    return {name: values.to(device) for name, values in batch.items()}
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_of(device: torch.device, precision: str) -> float | None:
+    """TFLOP/s, None where the table has none."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    known = (peaks for part, peaks in PEAKS.items() if part in name)
+    return next(known, (None, None))[0 if precision == "bf16" else 1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("systems", nargs="*", default=["irra", "phase4"])
+    parser.add_argument("--batch", nargs="+", type=int, default=[64])
+    parser.add_argument("--precision", nargs="+", choices=("fp32", "bf16"), default=["bf16"])
+    parser.add_argument("--compile", nargs="+", choices=("off", "on"), default=["off"])
+    parser.add_argument("--optimiser", nargs="+", choices=("fused", "plain"), default=["fused"])
+    parser.add_argument("--checkpointing", nargs="+", choices=("off", "on"), default=["off"])
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--peak-tflops", type=float, help="of a device that the table lacks")
+    chosen = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    tiny = device.type == "cpu"
+    steps = min(chosen.steps, 2) if tiny else chosen.steps
+    print(torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU", torch.__version__)
+    print(
+        f"{'system':8}{'batch':>6}{'prec.':>6}{'compile':>8}{'Adam':>7}{'ckpt':>6}"
+        f"{'ms/step':>10}{'samples/s':>11}{'TFLOP/step':>12}{'TFLOP/s':>9}{'MFU':>7}{'GiB':>8}"
+    )
+    for name, batch_size, precision, compiled, optimiser, checkpointing in product(
+        chosen.systems,
+        chosen.batch,
+        chosen.precision,
+        chosen.compile,
+        chosen.optimiser,
+        chosen.checkpointing,
+    ):
+        row = f"{name:8}{batch_size:6}{precision:>6}{compiled:>8}{optimiser:>7}{checkpointing:>6}"
+        params = base_params(batch_size, precision, checkpointing == "on", tiny)
+        try:
+            seconds, tflops, gib = measure(
+                name, params, device, compiled == "on", optimiser == "fused", steps
+            )
+        except torch.OutOfMemoryError:
+            print(row, "out of memory")
+            continue
+        finally:
+            gc.collect()
+            torch.cuda.empty_cache()
+            torch._dynamo.reset()
+        peak = chosen.peak_tflops or peak_of(device, precision)
+        utilisation = f"{tflops / seconds / peak:.1%}" if peak else "-"
+        print(
+            f"{row}{seconds * 1e3:10.1f}{batch_size / seconds:11.1f}{tflops:12.3f}"
+            f"{tflops / seconds:9.2f}{utilisation:>7}{gib:8.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

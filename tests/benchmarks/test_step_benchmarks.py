@@ -1,0 +1,55 @@
+"""The benchmarks of steps, at sizes that take a moment: they run, and their sides agree."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+@pytest.mark.parametrize("form", ["clean", "masked"])
+def test_losses_and_gradients_of_irra_equal_the_plain_ones(benchmarks, form):
+    import irra_step
+
+    sides = {
+        name: irra_step.Side(name, form, batch_size=6, tiny=True)
+        for name in ("plain", "plain, captions trimmed", "plain, masked scores only", "ours")
+    }
+    irra_step.check_losses(sides, form)
+    squares = []
+    for side in sides.values():
+        sum(side.step.model(side.batch).values()).backward()
+        gradients = (p.grad for p in side.step.model.parameters() if p.grad is not None)
+        squares.append(sum(gradient.square().sum() for gradient in gradients))
+    torch.testing.assert_close(torch.stack(squares), squares[0].expand(4), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("system", ["irra", "phase4"])
+def test_gpu_step_runs_anywhere(benchmarks, system, fused):
+    import gpu_step
+
+    params = gpu_step.base_params(4, "bf16", checkpointing=True, tiny=True)
+    seconds, tflops, gib = gpu_step.measure(
+        system, params, torch.device("cpu"), compiled=False, fused=fused, steps=1
+    )
+    assert seconds > 0
+    assert tflops > 0
+    assert gib == 0
+
+
+def test_trimmed_captions_have_the_embeddings_of_padded_ones(benchmarks, monkeypatch, capsys):
+    import text_encoding
+
+    tower = text_encoding.ClipTextTower
+    small = tower(width=16, layers=1, heads=2, mlp_width=16)
+    monkeypatch.setattr(text_encoding, "ClipTextTower", lambda **sizes: small)
+    monkeypatch.setattr(text_encoding, "t5_base_encoder", text_encoding.clip_encoder)
+    text_encoding.main(count=20, batch_size=6, rounds=1)
+    assert capsys.readouterr().out.count("embeddings equal") == 2
