@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import open_clip
 import pytest
@@ -10,7 +11,9 @@ import torch
 from huggingface_hub import constants as hub
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import EOT, JOINT, MEAN, OPEN_CLIP, OPEN_SIGLIP, PATCH, SIDE, STD
+from tiny_models import VOCABULARY, tiny_scale
 
+from ubg.models.build import build_model
 from ubg.models.towers.clip_text import clip_text
 from ubg.models.towers.vision import CLIP_NORMALISATION, clip_vision, siglip_vision
 from ubg.params import ClipTextTower, Image, VisionTower
@@ -292,6 +295,34 @@ def test_a_folder_without_weights_says_which_it_looked_for(folder):
     (folder / NAME).unlink()
     with pytest.raises(ValueError, match=r"holds none of open_clip_model\.safetensors, "):
         vision_tower(folder)
+
+
+@pytest.mark.parametrize("system", ["irra", "phase1", "phase2", "phase3"])
+def test_a_system_is_rebuilt_without_its_checkpoints(tmp_path, folder, system):
+    siglip = checkpoints.open_clip_model(OPEN_SIGLIP)
+    checkpoints.save_open_clip(tmp_path / "siglip", OPEN_SIGLIP, siglip.state_dict())
+    clip = VisionTower(pretrained=str(folder), patch_size=PATCH, stride=6)
+    clip_words = ClipTextTower(pretrained=str(folder), vocab_size=checkpoints.WORDS)
+    other = VisionTower(pretrained=str(tmp_path / "siglip"), patch_size=PATCH, resize="bicubic")
+    scale = tiny_scale()
+    towers = scale.towers.model_copy(
+        update={"clip": clip, "clip_text": clip_words, "siglip": other}
+    )
+    scale = scale.model_copy(update={"towers": towers, "embedding_dim": JOINT})
+    model = build_model(system, scale, VOCABULARY).eval()
+    assert list(model.normalisation.mean) == MEAN
+
+    configs = json.loads(json.dumps(model.tower_configs()))
+    shutil.rmtree(folder)
+    shutil.rmtree(tmp_path / "siglip")
+    again = build_model(system, scale, VOCABULARY, configs).eval()
+    again.load_state_dict(model.state_dict())
+    assert again.normalisation == model.normalisation
+    images = torch.randn(2, 3, scale.image.height, scale.image.width)
+    assert torch.equal(model.encode_image(images), again.encode_image(images))
+    ids, mask = checkpoints.captions(7, 12)
+    text = dict(zip(model.caption_fields, (ids.clamp(max=VOCABULARY - 1), mask), strict=True))
+    assert torch.equal(model.encode_text(text), again.encode_text(text))
 
 
 def test_captions_end_at_the_token_that_open_clip_pools():

@@ -81,7 +81,7 @@ def load_tower(
     else:
         config = _tower_config(folder, family, part)
         normalisation = _processor_normalisation(folder)
-    if part == "vision" and None not in normalisation:
+    if part == "vision" and normalisation != (None, None):
         config.image_mean, config.image_std = (_three(values, source) for values in normalisation)
     return _load(model_class, source, folder, config, state, _BESIDE[part] + _BESIDE_BOTH)
 
