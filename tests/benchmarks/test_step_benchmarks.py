@@ -50,6 +50,6 @@ def test_trimmed_captions_have_the_embeddings_of_padded_ones(benchmarks, monkeyp
     tower = text_encoding.ClipTextTower
     small = tower(width=16, layers=1, heads=2, mlp_width=16)
     monkeypatch.setattr(text_encoding, "ClipTextTower", lambda **sizes: small)
-    monkeypatch.setattr(text_encoding, "t5_base_encoder", text_encoding.clip_encoder)
+    monkeypatch.setattr(text_encoding, "t5_base_encoders", text_encoding.clip_encoders)
     text_encoding.main(count=20, batch_size=6, rounds=1)
     assert capsys.readouterr().out.count("embeddings equal") == 2

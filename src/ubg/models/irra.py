@@ -55,12 +55,12 @@ class Irra(RetrievalModel):
         return self.objective(batch, image_BND, last_token(text_BTD, mask_BT), masked_BTD)
 
     def encode_image(self, images: Tensor) -> Tensor:
-        return F.normalize(self.vision.projected_tokens(images)[:, 0].float(), dim=-1)
+        return F.normalize(self.vision.projected_class_token(images).float(), dim=-1)
 
     def encode_text(self, text: dict[str, Tensor]) -> Tensor:
         """`caption_ids` and `caption_attn_mask`, both [B, T], to unit vectors [B, D]."""
         ids_BT, mask_BT = (text[name] for name in self.caption_fields)
-        return F.normalize(last_token(self.text(ids_BT, mask_BT), mask_BT).float(), dim=-1)
+        return F.normalize(self.text.final_token(ids_BT, mask_BT).float(), dim=-1)
 
     def tower_configs(self) -> TowerConfigs:
         return {

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from ubg.models.towers.attention_mask import additive_mask
+from ubg.models.towers.one_token import token_of_last_layer
 from ubg.models.towers.pretrained import load_tower
 from ubg.models.towers.projection import check_projection, new_projection
 from ubg.params import ClipTextTower
@@ -30,6 +32,18 @@ class ClipTextEncoder(nn.Module):
     def forward(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         output = self.transformer(input_ids=caption_ids_BT, attention_mask=mask_BT)
         return self.projection(output.last_hidden_state)
+
+    def final_token(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """The feature of each caption's final token (EOT) alone, [B, D], in evaluation mode."""
+        body = getattr(self.transformer, "text_model", self.transformer)
+        batch, length = caption_ids_BT.shape
+        # Padding follows the caption, so that no token in question sees it.
+        seen_TT = torch.ones(length, length, device=mask_BT.device).tril()
+        mask_BhTT = additive_mask(seen_TT)[:, 0, 0].expand(batch, 1, -1, -1)
+        hidden_BC = token_of_last_layer(
+            body.encoder.layers, body.embeddings(caption_ids_BT), mask_BT.sum(1) - 1, mask_BhTT
+        )
+        return self.projection(body.final_layer_norm(hidden_BC))
 
 
 def clip_text(

@@ -16,6 +16,7 @@ from transformers import (
 from ubg.models.contract import Normalisation
 from ubg.models.towers.attention_mask import additive_mask
 from ubg.models.towers.embeddings import ConvStem, GridEmbeddings, resize_positions
+from ubg.models.towers.one_token import token_of_last_layer
 from ubg.models.towers.pretrained import load_tower, normalisation_of
 from ubg.models.towers.projection import check_projection, new_projection
 from ubg.params import Image, VisionTower
@@ -67,6 +68,15 @@ class VisionEncoder(nn.Module):
         assert self.projection is not None, "built without a projection"
         body = getattr(self.transformer, "vision_model", self.transformer)
         return self.projection(body.post_layernorm(self.tokens(images)))
+
+    def projected_class_token(self, images: Tensor) -> Tensor:
+        """The first of `projected_tokens` alone, [B, D], in evaluation mode."""
+        assert self.projection is not None, "built without a projection"
+        body = getattr(self.transformer, "vision_model", self.transformer)
+        hidden_BLC = body.pre_layrnorm(body.embeddings(images))
+        first_B = torch.zeros(len(images), dtype=torch.long, device=images.device)
+        hidden_BC = token_of_last_layer(body.encoder.layers, hidden_BLC, first_B)
+        return self.projection(body.post_layernorm(hidden_BC))
 
     def tokens_of_embeddings(self, embeddings_BLC: Tensor, mask_BL: Tensor) -> Tensor:
         """What the transformer makes of any patch embeddings, positions added, [B, L, C].
