@@ -117,10 +117,13 @@ def test_embeddings_are_unit_vectors_of_the_pooled_tokens():
     with torch.inference_mode():
         image, text = model.encode_image(batch["images"]), model.encode_text(batch)
         tokens = model.vision.projected_tokens(batch["images"])
+        words = model.text(batch["caption_ids"], batch["caption_attn_mask"])
+    pooled = last_token(words, batch["caption_attn_mask"])
     assert image.shape == text.shape == (6, 16)
     for features in (image, text):
         torch.testing.assert_close(features.norm(dim=1), torch.ones(6))
     torch.testing.assert_close(image, tokens[:, 0] / tokens[:, 0].norm(dim=1, keepdim=True))
+    torch.testing.assert_close(text, pooled / pooled.norm(dim=1, keepdim=True))
 
 
 @pytest.mark.parametrize("conv_stem", [False, True])
