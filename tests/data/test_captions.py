@@ -80,3 +80,8 @@ def test_more_captions_than_are_tokenised_at_once_keep_their_order():
     assert captions.lengths.tolist() == [len(text) + 1 for text in texts]
     last = captions.batch(np.array([len(texts) - 1]))["caption_ids_t5"]
     assert last.tolist() == [[*(ord(letter) for letter in texts[-1]), 1]]
+
+
+def test_distinct_ids_are_those_of_a_set():
+    captions = tokenised(["cab", "aab", ""])
+    assert captions.distinct_ids().tolist() == sorted({0, 1} | {ord(letter) for letter in "abc"})

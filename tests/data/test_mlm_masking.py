@@ -125,3 +125,18 @@ def test_clip_captions_keep_their_ends_and_the_mask_token_follows_the_vocabulary
         [False, True, True, True, False],
         [False, True] + [False] * 3,
     ]
+
+
+def test_labels_are_places_among_the_tokens_seen():
+    ids_BT, mask_BT = captions_of(50)
+    seen_ids = np.unique(ids_BT.numpy())
+    everywhere = CaptionMasking(0.3, WORDS, MASK, seed=1)
+    among_seen = CaptionMasking(0.3, WORDS, MASK, seed=1, seen_ids=seen_ids)
+    rows = np.arange(50)
+    plain, placed = (m.fields(0, rows, ids_BT, mask_BT) for m in (everywhere, among_seen))
+    assert torch.equal(plain["mlm_ids"], placed["mlm_ids"])
+    scored = plain["mlm_labels"] != IGNORED
+    assert torch.equal(scored, placed["mlm_labels"] != IGNORED)
+    labels = placed["mlm_labels"][scored].numpy()
+    np.testing.assert_array_equal(seen_ids[labels], plain["mlm_labels"][scored].numpy())
+    assert (everywhere.guessed, among_seen.guessed) == (None, len(seen_ids))

@@ -196,3 +196,12 @@ def test_tokenizer_that_is_too_large_for_the_tower_is_refused():
 def test_settings_that_do_not_belong_together_are_refused(settings, fault):
     with pytest.raises(ValueError, match=fault):
         irra_scale(**settings)
+
+
+def test_mlm_scores_as_many_tokens_as_there_are_to_guess():
+    scale = irra_scale({"mlm": 1.0})
+    model = build_model("irra", scale, VOCABULARY, identities=IDENTITIES, guessed=7)
+    assert model.objective.mlm.head.out_features == 7
+    batch = irra_batch()
+    batch["mlm_labels"] = torch.where(batch["mlm_labels"] == -100, -100, 6)
+    assert model(batch)["mlm_loss"].isfinite()

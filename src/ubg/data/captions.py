@@ -70,6 +70,10 @@ class TokenisedCaptions:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def distinct_ids(self) -> NDArray[np.int64]:
+        """The token ids that occur, ascending; that of padding among them."""
+        return np.unique(self._ids).astype(np.int64)
+
     def batch(self, rows: NDArray[np.int64]) -> dict[str, torch.Tensor]:
         """The captions of `rows`, padded to the longest of them.
 

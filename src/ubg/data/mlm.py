@@ -28,12 +28,20 @@ class CaptionMasking:
         words: ids below it are tokens of text, those from it on special.
         mask_id: of the mask token.
         seed: of the run.
+        seen_ids: int64 [S], ascending; the tokens to guess among, a label then being a place in
+            this list. None: all of the vocabulary, a label being an id.
     """
 
     ratio: float
     words: int
     mask_id: int
     seed: int
+    seen_ids: NDArray[np.int64] | None = None
+
+    @property
+    def guessed(self) -> int | None:
+        """How many tokens there are to guess among, where not the whole vocabulary."""
+        return None if self.seen_ids is None else len(self.seen_ids)
 
     def fields(
         self, epoch: int, caption_ids: NDArray[np.int64], tokens_BT: Tensor, mask_BT: Tensor
@@ -47,8 +55,8 @@ class CaptionMasking:
             mask_BT: long, 1 on tokens, 0 on padding.
 
         Returns:
-            `mlm_ids`, long [B, T], and `mlm_labels`, long [B, T]: the token that was there, IGNORED
-            where none is to be guessed.
+            `mlm_ids`, long [B, T], and `mlm_labels`, long [B, T]: the label of the token that was
+            there, IGNORED where none is to be guessed.
         """
         ids_BT, labels_BT = _mask(
             np.uint64(self.seed) ^ OWN_STREAM,
@@ -60,14 +68,19 @@ class CaptionMasking:
             self.words,
             self.mask_id,
         )
+        if self.seen_ids is not None:
+            places_BT = np.searchsorted(self.seen_ids, labels_BT)
+            labels_BT = np.where(labels_BT == IGNORED, IGNORED, places_BT)
         return {"mlm_ids": torch.from_numpy(ids_BT), "mlm_labels": torch.from_numpy(labels_BT)}
 
 
-def caption_masking(tokenizer: Any, ratio: float, seed: int) -> CaptionMasking:
+def caption_masking(
+    tokenizer: Any, ratio: float, seed: int, seen_ids: NDArray[np.int64] | None = None
+) -> CaptionMasking:
     """The masking for CLIP's tokenizer, whose special ids come last; the mask token's follows."""
     words = min(tokenizer.all_special_ids)
     assert words == len(tokenizer) - len(set(tokenizer.all_special_ids))
-    return CaptionMasking(ratio, words, mask_id=len(tokenizer), seed=seed)
+    return CaptionMasking(ratio, words, mask_id=len(tokenizer), seed=seed, seen_ids=seen_ids)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -11,10 +11,12 @@ def build_model(
     vocab_size: int,
     configs: TowerConfigs | None = None,
     identities: int | None = None,
+    guessed: int | None = None,
 ) -> RetrievalModel:
     """The model of `system`; see the `build` of its file.
 
-    `identities` is how many the training split has; without it irra only encodes.
+    `identities` is how many the training split has; without it irra only encodes. `guessed` is how
+    many tokens its MLM tells apart; without it the whole vocabulary.
 
     Raises:
         ValueError: there is no such system.
@@ -23,7 +25,7 @@ def build_model(
     if system == "irra":
         from ubg.models import irra
 
-        return irra.build(params, vocab_size, identities, configs)
+        return irra.build(params, vocab_size, identities, configs, guessed)
     if system == "phase1":
         from ubg.models import phase1
 

@@ -80,6 +80,7 @@ def build(
     vocab_size: int,
     identities: int | None = None,
     configs: TowerConfigs | None = None,
+    guessed: int | None = None,
 ) -> Irra:
     """The model; random weights come from torch's global generator.
 
@@ -91,6 +92,7 @@ def build(
         identities: in the training split; None for a model that only encodes.
         configs: architectures of the towers as `tower_configs` gave them; then no pretrained weight
             is fetched, and the caller loads the weights.
+        guessed: tokens that MLM tells apart; None for the whole vocabulary.
 
     Raises:
         ValueError: a pretrained tower cannot be loaded or does not fit; its vocabulary is smaller
@@ -114,7 +116,7 @@ def build(
         return Irra(vision, text, None)
     if params.irra.losses.mlm is not None:
         text.transformer.resize_token_embeddings(vocab_size + 1, mean_resizing=False)
-    objective = IrraObjective(params.irra, dim, identities, vocab_size, towers.attention)
+    objective = IrraObjective(params.irra, dim, identities, guessed or vocab_size, towers.attention)
     return Irra(vision, text, objective)
 
 

@@ -24,12 +24,12 @@ class IrraObjective(nn.Module):
         params: which losses, and how.
         width: D.
         identities: in the training split.
-        vocab_size: tokens that can be guessed.
+        guessed: tokens that MLM tells apart.
         attention: implementation, "sdpa" or "eager".
     """
 
     def __init__(
-        self, params: IrraParams, width: int, identities: int, vocab_size: int, attention: str
+        self, params: IrraParams, width: int, identities: int, guessed: int, attention: str
     ):
         super().__init__()
         self.losses = params.losses
@@ -47,7 +47,7 @@ class IrraObjective(nn.Module):
         self.mlm = None
         if params.losses.mlm is not None:
             self.mlm = MaskedLanguageModel(
-                width, vocab_size, params.interaction_layers, params.interaction_heads, attention
+                width, guessed, params.interaction_layers, params.interaction_heads, attention
             )
 
     def forward(

@@ -41,6 +41,8 @@ class Irra(Section):
         temperature: of SDM and ITC.
         learn_temperature: begin there, and learn its logarithm.
         mask_ratio: share of a caption's tokens that MLM scores.
+        guess_among: which tokens MLM tells apart: "all" of the vocabulary, as in the paper, or
+            those "seen" in the training captions, which spares the scores of all other words.
         interaction_layers: of the transformer that MLM fuses text and image with.
         interaction_heads: of its attention; the paper has one for every 64 of `embedding_dim`.
     """
@@ -51,6 +53,7 @@ class Irra(Section):
     temperature: PositiveFloat
     learn_temperature: bool = False
     mask_ratio: Share = 0.15
+    guess_among: Literal["all", "seen"] = "all"
     interaction_layers: Positive = 4
     interaction_heads: Positive = 8
 

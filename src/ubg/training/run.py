@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 import ubg
-from ubg.data.captions import TokenisedCaptions
+from ubg.data.captions import CLIP_FIELDS, T5_FIELDS, TokenisedCaptions
 from ubg.data.image_pack import ImagePack
 from ubg.data.loader import TrainingLoader
 from ubg.data.prepare import load_prepared
@@ -52,11 +52,20 @@ def _train_system(system: str, params: Params) -> None:
     rows = table[table["split"] == "train"].reset_index(drop=True)
     tokenizer = _tokenizer(system, scale)
 
-    torch.manual_seed(params.seed)
-    identities = rows["pid"].nunique()
-    model = build_model(system, scale, len(tokenizer), identities=identities)
-    max_tokens, fields = scale.tokenizer.max_tokens, model.caption_fields
+    max_tokens = scale.tokenizer.max_tokens
+    fields = CLIP_FIELDS if system == "irra" else T5_FIELDS
     captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens, fields)
+    masking = _masking(system, scale, tokenizer, captions, params.seed)
+
+    torch.manual_seed(params.seed)
+    model = build_model(
+        system,
+        scale,
+        len(tokenizer),
+        identities=rows["pid"].nunique(),
+        guessed=masking.guessed if masking else None,
+    )
+    assert model.caption_fields == fields
     branch = None
     if system == "phase4" and params.generation.enable_gen:
         from ubg.generation.branch import add_branch
@@ -75,7 +84,7 @@ def _train_system(system: str, params: Params) -> None:
         std=model.normalisation.std,
         seed=params.seed,
         generation=branch.targets if branch else None,
-        masking=_masking(system, scale, tokenizer, params.seed),
+        masking=masking,
     )
     validation = make_split(table, "val", tokenizer, max_tokens, fields)
 
@@ -164,12 +173,15 @@ def _sampler(rows: pd.DataFrame, training: Training, seed: int) -> Sampler:
     )
 
 
-def _masking(system: str, scale: Scale, tokenizer: Any, seed: int) -> "CaptionMasking | None":
+def _masking(
+    system: str, scale: Scale, tokenizer: Any, captions: TokenisedCaptions, seed: int
+) -> "CaptionMasking | None":
     if system != "irra" or scale.irra.losses.mlm is None:
         return None
     from ubg.data.mlm import caption_masking
 
-    return caption_masking(tokenizer, scale.irra.mask_ratio, seed)
+    seen_ids = captions.distinct_ids() if scale.irra.guess_among == "seen" else None
+    return caption_masking(tokenizer, scale.irra.mask_ratio, seed, seen_ids)
 
 
 def _identity(system: str, params: Params, pack: ImagePack, branch: str) -> str:

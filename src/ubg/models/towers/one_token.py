@@ -1,12 +1,18 @@
 """One token of a CLIP tower, without what the last layer would make of all others."""
 
+from collections.abc import Iterable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 
 def token_of_last_layer(
-    layers: nn.ModuleList, hidden_BLC: Tensor, index_B: Tensor, mask_BhLL: Tensor | None = None
+    layers: Iterable[CLIPEncoderLayer],
+    hidden_BLC: Tensor,
+    index_B: Tensor,
+    mask_BhLL: Tensor | None = None,
 ) -> Tensor:
     """The token at `index_B` after all layers of a CLIP tower, [B, C].
 
