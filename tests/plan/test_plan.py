@@ -134,6 +134,18 @@ def test_plan_of_each_system(system):
     assert any(line.startswith("  vision") for line in lines)
 
 
+def test_processes_share_the_batch_and_an_epoch_is_the_samplers():
+    params = tiny_params(sampler="identity", images_per_identity=2)
+    alone = plan_system("phase2", params, CPU)
+    _, identities = training_set(params)
+    assert alone.steps_per_epoch == -(-identities // 4)
+    launcher = params.launcher.model_copy(update={"processes": 2})
+    shared = plan_system("phase2", params.model_copy(update={"launcher": launcher}), CPU)
+    assert shared.flops_per_step == alone.flops_per_step / 2
+    assert shared.steps_per_epoch == alone.steps_per_epoch
+    assert shared.activation_bytes < alone.activation_bytes
+
+
 def test_published_sizes_have_the_published_number_of_parameters():
     known = [
         (CLIPVisionModel, CLIP_VISION["openai/clip-vit-base-patch16"], 86_192_640 - 393_216),
@@ -188,5 +200,7 @@ def test_command_prints_a_table():
     command = [sys.executable, "stages/plan.py", "phase1", "--samples", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     rows = [line.split("  ")[0] for line in done.stdout.splitlines()]
-    assert {"parameters, millions", "a step, TFLOPs", "the run (estimate)"} <= set(rows)
-    assert np.isfinite(float(done.stdout.split("a step, TFLOPs")[1].split()[0]))
+    assert {"parameters, millions", "a step of one process, TFLOPs", "the run (estimate)"} <= set(
+        rows
+    )
+    assert np.isfinite(float(done.stdout.split("a step of one process, TFLOPs")[1].split()[0]))

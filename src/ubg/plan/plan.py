@@ -1,11 +1,12 @@
 """The plan of a training run: counted, measured on a few samples, and scaled to the run."""
 
+import math
 import time
 from dataclasses import dataclass
 
 import torch
 
-from ubg.params import Params
+from ubg.params import Params, Training
 from ubg.plan.count import (
     flops_per_sample,
     kept_bytes,
@@ -30,7 +31,9 @@ SAMPLES_ON_CPU = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """What training a system will need. Bytes and FLOPs are of one process and its batch.
+    """What training a system will need.
+
+    Bytes and FLOPs are of one process and its share of a batch.
 
     Attributes:
         system: its name.
@@ -41,7 +44,7 @@ class Plan:
         activation_bytes: kept for the backward pass, estimated from two small batches.
         measured_samples: size of the batch that was timed.
         peak_bytes: of the GPU's memory while it was timed; None on CPU.
-        seconds_per_step: of the whole batch, estimated from the one that was timed.
+        seconds_per_step: of the whole share, estimated from the one that was timed.
         steps_per_epoch: of the training split.
         epochs: of the run.
         notes: what was assumed.
@@ -91,6 +94,13 @@ def training_set(params: Params) -> tuple[int, int]:
     return PUBLISHED_SETS[params.dataset]
 
 
+def steps_per_epoch(training: Training, captions: int, identities: int) -> int:
+    """Batches of an epoch, as the samplers count them."""
+    if training.images_per_identity is None:
+        return captions // training.batch_size
+    return math.ceil(identities * training.images_per_identity / training.batch_size)
+
+
 def plan_system(
     name: str, params: Params, device: torch.device, samples: int | None = None
 ) -> Plan:
@@ -110,8 +120,8 @@ def plan_system(
     captions, identities = training_set(params)
     system = random_system(name, params, identities)
     step = TrainingStep(system, device)
-    batch_size = training.batch_size
-    few = min(SAMPLES_ON_CPU, batch_size)
+    share = training.batch_size // params.launcher.processes
+    few = min(SAMPLES_ON_CPU, share)
     batch = _on(device, system.batch(few))
     flops = flops_per_sample(step, batch)
     tokens = tokens_by_stack(step, batch)
@@ -123,14 +133,14 @@ def plan_system(
     if training.compile:
         step.model.compile()
     if samples is None:
-        samples = batch_size if device.type == "cuda" else few
+        samples = share if device.type == "cuda" else few
     seconds, samples, peak = _time(system, step, samples, device)
     weight_bytes = sum(p.nbytes for p in step.model.parameters())
     return Plan(
         system=name,
         parameters=parameters_by_part(step.model),
         tokens=tokens,
-        flops_per_step=flops * batch_size,
+        flops_per_step=flops * share,
         weight_bytes=weight_bytes,
         gradient_bytes=weight_bytes,
         optimiser_bytes=sum(
@@ -139,11 +149,11 @@ def plan_system(
             for value in state.values()
             if isinstance(value, torch.Tensor)
         ),
-        activation_bytes=round(kept_half + kept_per_sample * (batch_size - half)),
+        activation_bytes=round(kept_half + kept_per_sample * (share - half)),
         measured_samples=samples,
         peak_bytes=peak,
-        seconds_per_step=seconds * batch_size / samples,
-        steps_per_epoch=captions // batch_size,
+        seconds_per_step=seconds * share / samples,
+        steps_per_epoch=steps_per_epoch(training, captions, identities),
         epochs=training.epochs,
         notes=system.notes,
     )

@@ -81,14 +81,14 @@ def _clip_text(width: int) -> Callable[[], CLIPTextConfig]:
     )
 
 
-def _siglip_vision(width: int, layers: int, mlp_width: int) -> Callable[[], SiglipVisionConfig]:
+def _siglip_vision(width: int, layers: int, image: int) -> Callable[[], SiglipVisionConfig]:
     return lambda: SiglipVisionConfig(
         hidden_size=width,
         num_hidden_layers=layers,
         num_attention_heads=width // 64,
-        intermediate_size=mlp_width,
+        intermediate_size=4 * width,
         patch_size=16,
-        image_size=256 if width > 768 else 224,
+        image_size=image,
     )
 
 
@@ -115,10 +115,12 @@ CLIP_TEXT = {
     "openai/clip-vit-large-patch14": _clip_text(768),
 }
 SIGLIP_VISION = {
-    "google/siglip-base-patch16-224": _siglip_vision(768, 12, 3072),
-    "google/siglip2-base-patch16-224": _siglip_vision(768, 12, 3072),
-    "google/siglip-large-patch16-256": _siglip_vision(1024, 24, 4096),
-    "google/siglip2-large-patch16-256": _siglip_vision(1024, 24, 4096),
+    "google/siglip-base-patch16-224": _siglip_vision(768, 12, 224),
+    "google/siglip-base-patch16-256": _siglip_vision(768, 12, 256),
+    "google/siglip-large-patch16-256": _siglip_vision(1024, 24, 256),
+    "google/siglip2-base-patch16-224": _siglip_vision(768, 12, 224),
+    "google/siglip2-base-patch16-256": _siglip_vision(768, 12, 256),
+    "google/siglip2-large-patch16-256": _siglip_vision(1024, 24, 256),
 }
 T5 = {
     "google-t5/t5-small": _t5(512, 6, 8, 2048, "relu"),

@@ -24,7 +24,8 @@ def plan_lines(plans: Sequence[Plan], params: Params, device: torch.device) -> l
     ]
     heading = [
         f"dataset {params.dataset}, scale {params.scale}: {image.height}x{image.width}, batches of "
-        f"{training.batch_size}, {', '.join([training.precision, *options])}",
+        f"{training.batch_size} in {params.launcher.processes} process(es), "
+        f"{', '.join([training.precision, *options])}",
         "random weights on noise; captions as long as those of CUHK-PEDES",
         f"measured on {_device(device)}",
         "",
@@ -40,7 +41,7 @@ def plan_lines(plans: Sequence[Plan], params: Params, device: torch.device) -> l
     add("tokens of a sample, padding included", lambda p: "")
     for stack in _union(plan.tokens for plan in plans):
         add(f"  {stack}", partial(_tokens_of, stack))
-    add("a step, TFLOPs", lambda p: f"{p.flops_per_step / 1e12:.3f}")
+    add("a step of one process, TFLOPs", lambda p: f"{p.flops_per_step / 1e12:.3f}")
     add("memory, GiB (estimate)", lambda p: f"{p.total_bytes / GIB:.2f}")
     add("  weights", lambda p: f"{p.weight_bytes / GIB:.2f}")
     add("  gradients", lambda p: f"{p.gradient_bytes / GIB:.2f}")
@@ -71,7 +72,7 @@ def plan_lines(plans: Sequence[Plan], params: Params, device: torch.device) -> l
         *table,
         "",
         "Estimates: activations and time are scaled from the samples measured to the batch.",
-        "A process needs some GiB more than the sum; validation comes on top of the time.",
+        "It needs some GiB more than the sum; validation comes on top of the time.",
         *notes,
     ]
 
