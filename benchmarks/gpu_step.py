@@ -58,7 +58,12 @@ def base_params(batch_size: int, precision: str, checkpointing: bool, tiny: bool
     )
     towers = {"clip": vision, "clip_text": clip_text, "siglip": vision, "t5": t5}
     losses = type(scale.irra.losses)(sdm=1.0, id=1.0, mlm=1.0)
-    irra = {"losses": losses, "interaction_layers": 4, "interaction_heads": dim // 64}
+    irra = {
+        "losses": losses,
+        "interaction_layers": 4,
+        "interaction_heads": dim // 64,
+        "guess_among": "all",
+    }
     training = {
         "batch_size": batch_size,
         "precision": precision,

@@ -60,6 +60,7 @@ def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Par
         "interaction_heads": dim // 64,
         "soft_labels": None,
         "learn_temperature": False,
+        "guess_among": "all",
         "temperature": 0.02,
     }
     training = {"batch_size": batch_size, "precision": "bf16" if bf16 else "fp32"}

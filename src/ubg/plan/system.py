@@ -83,6 +83,8 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
         targets = GenerationTargets(tokens, model.vision.grid, params.generation, params.seed)
         model = add_generator(model, scale, params.generation, codes, grid[0] * grid[1])
         weights = weights | {"gen_loss": params.gen_weight}
+    if "mlm_loss" in weights and scale.irra.guess_among == "seen":
+        notes.append("irra guesses among all tokens here: which are seen, the captions tell")
     return RandomSystem(name, model, params, weights, vocab_size, identities, targets, notes)
 
 
