@@ -71,13 +71,19 @@ def write(folder: Path, content, config) -> tuple[Path, Path]:
     return checkpoint, described
 
 
+LIGHTNING = (
+    "pytorch_lightning",
+    "pytorch_lightning.callbacks",
+    "pytorch_lightning.callbacks.model_checkpoint",
+)
+
+
 def lightning(weights):
     """What Lightning 1.0 wrote around the weights, its callback class as a key included."""
-    name = "pytorch_lightning.callbacks.model_checkpoint"
-    module = types.ModuleType(name)
-    callback = type("ModelCheckpoint", (), {"__module__": name})
-    module.ModelCheckpoint = callback
-    sys.modules[name] = module
+    callback = type("ModelCheckpoint", (), {"__module__": LIGHTNING[-1]})
+    for name in LIGHTNING:
+        sys.modules[name] = types.ModuleType(name)
+    sys.modules[LIGHTNING[-1]].ModelCheckpoint = callback
     return {
         "epoch": 7,
         "global_step": 1234,
@@ -93,7 +99,8 @@ def lightning(weights):
 def lightning_modules():
     """Lightning itself is absent: its modules exist only while the checkpoint is written."""
     yield
-    sys.modules.pop("pytorch_lightning.callbacks.model_checkpoint", None)
+    for name in LIGHTNING:
+        sys.modules.pop(name, None)
 
 
 # 1024 and 16384 codes of 256 numbers, at a sixteenth of the length and the number.
@@ -104,7 +111,8 @@ def test_weights_arrive_unchanged(tmp_path, lightning_modules, codes, code_dim, 
     content = with_objective(weights)
     content = lightning(content) if wrapped else content
     checkpoint, config = write(tmp_path, content, published_yaml(codes, code_dim))
-    sys.modules.pop("pytorch_lightning.callbacks.model_checkpoint", None)
+    for name in LIGHTNING:
+        sys.modules.pop(name, None)
     model = load_published(checkpoint, config)
     assert not model.training
     loaded = model.state_dict()
