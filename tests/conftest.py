@@ -1,6 +1,7 @@
-"""A miniature data set in CUHK-PEDES' own layout, for every test that needs files."""
+"""What tests share: a miniature data set in CUHK-PEDES' own layout, and a clean state."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,11 @@ def write_cuhk_miniature(root: Path, images_per_identity: int = 2) -> Path:
 @pytest.fixture
 def cuhk_root(tmp_path) -> Path:
     return write_cuhk_miniature(tmp_path / "cuhk")
+
+
+@pytest.fixture(autouse=True)
+def precision_of_its_own():
+    """Accelerate keeps the precision of the first training for the whole process."""
+    yield
+    if "accelerate.state" in sys.modules:
+        sys.modules["accelerate.state"].AcceleratorState._reset_state(reset_partial_state=True)
