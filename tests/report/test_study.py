@@ -149,6 +149,12 @@ def test_a_reference_leaves_the_other_params_as_they_are():
     assert len(one) == 4
 
 
+def test_a_reference_takes_lists_as_the_params_have_them():
+    for written in ("[0.5, 1.0]", "[0.5,1]", "[0.5 1]"):
+        found = parse_reference(f"generation.mask_ratio={written},gen_weight=1e-1")
+        assert found == {"generation.mask_ratio": shown([0.5, 1.0]), "gen_weight": "0.1"}
+
+
 def test_faults_are_one_line(groups):
     with pytest.raises(ValueError, match=r"seed does not vary; what does: gen_weight$"):
         reference_differences(groups, SYSTEMS, {"seed": "1"})

@@ -5,6 +5,7 @@ difference is its mean over the seeds. Two intervals go with it, since there are
 chance: one from resampling identities, for these runs, and one over the seeds, for these queries.
 """
 
+import re
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -180,22 +181,27 @@ def reference_differences(
 
 
 def parse_reference(text: str) -> dict[str, str]:
-    """Parse `key=value` or `key=value,key=value` to the values as `shown` writes them.
+    """Parse `key=value` or `key=value,key=[value,value]` to the values as `shown` writes them.
 
     Raises:
         ValueError: another form.
     """
     reference = {}
-    for part in text.split(","):
+    for part in re.split(r",(?![^\[]*\])", text):  # at commas outside of brackets
         key, equals, value = part.partition("=")
         if not (key and equals and value):
             raise ValueError(f"--reference: {part!r} is not of the form key=value")
-        try:
-            value = shown(float(value))
-        except ValueError:
-            value = value.strip()
-        reference[key.strip()] = value
+        reference[key.strip()] = _as_shown(value.strip())
     return reference
+
+
+def _as_shown(value: str) -> str:
+    if value.startswith("["):
+        return f"[{' '.join(_as_shown(part) for part in re.split('[, ]+', value.strip('[] ')))}]"
+    try:
+        return shown(float(value))
+    except ValueError:
+        return value
 
 
 def shown(value: Any) -> str:
