@@ -156,9 +156,9 @@ def test_killed_and_rerun_equals_uninterrupted(prepared, expected, moments):
 
 
 def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_processes):
-    finish(stage(two_processes, "stages/train.py", "phase1"))
+    finish(stage(two_processes, "stages/train.py", "phase4"))
     expected = results(two_processes)
-    process = stage(two_processes, "stages/train.py", "phase1")
+    process = stage(two_processes, "stages/train.py", "phase4")
     reached = when_saved(3)
     while not reached(two_processes / "checkpoints") and process.poll() is None:
         time.sleep(0.002)
@@ -172,7 +172,7 @@ def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_proc
     )
     assert not Path(f"/proc/{others}").exists()
     assert "Traceback" not in output
-    assert not (two_processes / "models/phase1").exists()
-    output = finish(stage(two_processes, "stages/train.py", "phase1"))
+    assert not (two_processes / "models/phase4").exists()
+    output = finish(stage(two_processes, "stages/train.py", "phase4"))
     assert output.count("resuming from") == 1
     assert results(two_processes) == expected
