@@ -59,9 +59,6 @@ def test_indices_of_nothing_are_one_that_is_masked():
 def test_dropped_patches_equal_running_each_sample_alone_and_unpadded(positions, attention):
     scale = tiny_scale(positions, attention=attention)
     model = build_phase4(scale, tiny_generation(masked_patch="drop")).eval()
-    if positions == "2d":
-        torch.nn.init.normal_(model.retrieval.encoder.grid_bias.rows.weight)
-        torch.nn.init.normal_(model.retrieval.encoder.grid_bias.columns.weight)
     vision, encoder = model.retrieval.vision, model.retrieval.encoder
     batch = masked_batch()
     features, mask = condition_of(batch, model)

@@ -153,6 +153,13 @@ def test_tokenizer_larger_than_the_embeddings_is_refused(tmp_path):
         t5_encoder(TextTower(pretrained=str(tmp_path)), 41, "sdpa")
 
 
+def test_positions_of_a_new_text_tower_start_as_far_apart_as_asked():
+    sizes = {"width": 64, "layers": 2, "heads": 8, "mlp_width": 16}
+    tower = t5_encoder(TextTower(**sizes, position_bias_std=3.0), 40, "sdpa")
+    bias = tower.transformer.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight
+    assert 2.5 < bias.std() < 3.5
+
+
 def test_padding_changes_no_text_feature():
     tower = t5_encoder(TextTower(width=16, layers=2, heads=2, mlp_width=16), 40, "sdpa").eval()
     ids = torch.randint(3, 40, (1, 5))

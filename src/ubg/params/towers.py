@@ -1,12 +1,12 @@
 """Sizes of images and texts, and the networks that encode them."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ubg.params.section import Count, Fraction, Positive, Section
 
-S = TypeVar("S", bound=Section)
+Spread = Annotated[float, Field(ge=0, le=10)]
 
 
 class Image(Section):
@@ -25,74 +25,76 @@ class Tokenizer(Section):
     max_tokens: Annotated[int, Field(ge=4, le=512)]
 
 
-class VisionTower(Section):
-    """A vision transformer, built from its sizes or loaded from `pretrained`.
-
-    `pretrained` is a name on the Hugging Face hub (`hf-hub:` before it takes an open_clip
-    checkpoint), a folder, or a file of weights. `architecture` names a model of open_clip, for
-    weights without a config beside them. Patches are `stride` pixels apart, by default
-    `patch_size`; fewer make them overlap, and what is too narrow for another is left out. `resize`
-    says how pretrained positions are brought to the
-    grid of patches.
-    """
+class Tower(Section):
+    """A network built from its sizes, or loaded from `pretrained`."""
 
     pretrained: str | None = None
-    architecture: str | None = None
     width: Positive | None = None
     layers: Positive | None = None
     heads: Positive | None = None
     mlp_width: Positive | None = None
+
+    @model_validator(mode="after")
+    def _sizes_or_pretrained(self) -> Self:
+        sizes = "width", "layers", "heads", "mlp_width"
+        missing = [name for name in sizes if getattr(self, name) is None]
+        if self.pretrained is None and missing:
+            raise ValueError(f"without 'pretrained' give also: {', '.join(missing)}")
+        return self
+
+
+class ClipTower(Tower):
+    """`architecture` names a model of open_clip, for weights without a config beside them."""
+
+    architecture: str | None = None
+
+    @model_validator(mode="after")
+    def _architecture_of_something(self) -> Self:
+        if self.pretrained is None and self.architecture is not None:
+            raise ValueError("architecture says what 'pretrained' holds: give that too")
+        return self
+
+
+class VisionTower(ClipTower):
+    """A vision transformer, built from its sizes or loaded from `pretrained`.
+
+    `pretrained` is a name on the Hugging Face hub (`hf-hub:` before it takes an open_clip
+    checkpoint), a folder, or a file of weights. Patches are `stride` pixels apart, by default
+    `patch_size`; fewer make them overlap, and what is too narrow for another is left out. `resize`
+    says how pretrained positions are brought to the grid of patches.
+    """
+
     patch_size: Annotated[int, Field(ge=4, le=64)] = 16
     stride: Positive | None = None
     resize: Literal["bilinear", "bicubic"] = "bilinear"
     conv_stem: bool = False
 
     @model_validator(mode="after")
-    def _patches_without_gaps(self) -> "VisionTower":
+    def _patches_without_gaps(self) -> Self:
         if self.stride is not None and self.stride > self.patch_size:
             raise ValueError("stride must not be larger than patch_size")
         if self.conv_stem and self.stride is not None:
             raise ValueError("conv_stem has no stride of patches: leave it out")
         return self
 
-    @model_validator(mode="after")
-    def _sizes_or_pretrained(self) -> "VisionTower":
-        return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
 
-
-class ClipTextTower(Section):
+class ClipTextTower(ClipTower):
     """CLIP's text transformer, built from its sizes or loaded from `pretrained`.
 
-    `pretrained` and `architecture` are as in `VisionTower`; `vocab_size` is that of CLIP's byte
-    pair encoding.
+    `pretrained` is as in `VisionTower`; `vocab_size` is that of CLIP's byte pair encoding.
     """
 
-    pretrained: str | None = None
-    architecture: str | None = None
-    width: Positive | None = None
-    layers: Positive | None = None
-    heads: Positive | None = None
-    mlp_width: Positive | None = None
     vocab_size: Positive = 49408
 
-    @model_validator(mode="after")
-    def _sizes_or_pretrained(self) -> "ClipTextTower":
-        return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
 
+class TextTower(Tower):
+    """A T5 encoder, built from its sizes or loaded from `pretrained`: hub name, folder or file.
 
-class TextTower(Section):
-    """A T5 encoder, built from its sizes or loaded from `pretrained`: hub name, folder or file."""
+    `position_bias_std`: of the relative position biases of a new one at the start.
+    """
 
-    pretrained: str | None = None
-    width: Positive | None = None
-    layers: Positive | None = None
-    heads: Positive | None = None
-    mlp_width: Positive | None = None
     dropout: Fraction = 0.1
-
-    @model_validator(mode="after")
-    def _sizes_or_pretrained(self) -> "TextTower":
-        return _require_sizes(self, ("width", "layers", "heads", "mlp_width"))
+    position_bias_std: Spread = 2.0
 
 
 class Towers(Section):
@@ -109,25 +111,17 @@ class SharedEncoder(Section):
     """How image tokens go through the T5 encoder (phases 3 and 4).
 
     `image_positions`: relative position bias of image tokens, "1d" in raster order with the bias of
-    the text, or "2d", a learned bias of its own over rows and columns.
+    the text, or "2d", a learned bias of its own over rows and columns, which starts at random with
+    a standard deviation of `position_bias_std`.
     """
 
     pooling: Literal["mean", "cls", "last"] = "mean"
     cls_token: bool = False
     image_positions: Literal["1d", "2d"] = "1d"
+    position_bias_std: Spread = 2.0
 
     @model_validator(mode="after")
-    def _token_to_pool(self) -> "SharedEncoder":
+    def _token_to_pool(self) -> Self:
         if self.pooling == "cls" and not self.cls_token:
             raise ValueError("pooling: cls needs cls_token: true")
         return self
-
-
-def _require_sizes(section: S, names: tuple[str, ...]) -> S:
-    missing = [name for name in names if getattr(section, name) is None]
-    if getattr(section, "pretrained", None) is None:
-        if missing:
-            raise ValueError(f"without 'pretrained' give also: {', '.join(missing)}")
-        if getattr(section, "architecture", None) is not None:
-            raise ValueError("architecture says what 'pretrained' holds: give that too")
-    return section

@@ -74,13 +74,13 @@ class GridBias(nn.Module):
     Between a patch and a token of the text it is 0, between two tokens of the text it is T5's.
     """
 
-    def __init__(self, grid: tuple[int, int], heads: int):
+    def __init__(self, grid: tuple[int, int], heads: int, std: float):
         super().__init__()
         self.grid = grid
         self.rows = nn.Embedding(2 * grid[0] - 1, heads)
         self.columns = nn.Embedding(2 * grid[1] - 1, heads)
-        nn.init.zeros_(self.rows.weight)
-        nn.init.zeros_(self.columns.weight)
+        nn.init.normal_(self.rows.weight, std=std)
+        nn.init.normal_(self.columns.weight, std=std)
 
     def forward(self, attention: T5Attention, positions: Positions) -> Tensor:
         """[B, heads, L, L] for tokens at `positions`."""

@@ -51,7 +51,8 @@ class SharedTextImageEncoder(nn.Module):
                     "shared_encoder.image_positions: 2d needs the relative position bias of T5, "
                     f"which {type(text.transformer).__name__} has not; use 1d"
                 )
-            self.grid_bias = GridBias(grid, text.transformer.config.num_heads)
+            heads = text.transformer.config.num_heads
+            self.grid_bias = GridBias(grid, heads, params.position_bias_std)
 
     def embed_text(self, caption_ids_BT: Tensor) -> Tensor:
         """Token ids to the encoder's input, [B, T, C]."""

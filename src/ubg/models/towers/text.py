@@ -67,6 +67,10 @@ def t5_encoder(
                 feed_forward_proj="gated-gelu",
             )
         )
+        # Near 0, as the library has it, a token attends to all others alike and learns late which
+        # are its neighbours: "red" and "jacket" of one caption.
+        first = model.encoder.block[0].layer[0].SelfAttention
+        nn.init.normal_(first.relative_attention_bias.weight, std=params.position_bias_std)
     embeddings = model.get_input_embeddings().num_embeddings
     if embeddings < vocab_size:
         raise ValueError(
