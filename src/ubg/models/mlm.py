@@ -6,6 +6,7 @@ from transformers.models.clip.modeling_clip import CLIPEncoder
 
 from ubg.data.mlm import IGNORED
 from ubg.models.towers.attention_mask import additive_mask
+from ubg.models.towers.quick_gelu import replace_quick_gelu
 
 
 class MaskedLanguageModel(nn.Module):
@@ -47,6 +48,7 @@ class MaskedLanguageModel(nn.Module):
         self.image_norm = nn.LayerNorm(width)
         self.cross_attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.transformer = CLIPEncoder(config)
+        replace_quick_gelu(self.transformer)
         self.final_norm = nn.LayerNorm(width)
         self.dense = nn.Linear(width, width)
         self.head_norm = nn.LayerNorm(width)

@@ -11,6 +11,7 @@ from ubg.models.towers.attention_mask import additive_mask
 from ubg.models.towers.one_token import token_of_last_layer
 from ubg.models.towers.pretrained import load_tower
 from ubg.models.towers.projection import check_projection, new_projection
+from ubg.models.towers.quick_gelu import replace_quick_gelu
 from ubg.params import ClipTextTower
 
 
@@ -93,6 +94,7 @@ def clip_text(
             kind = CLIPTextConfig.from_dict(config)
         model = CLIPTextModel(kind)
         projection = new_projection(kind.hidden_size, projection_dim)
+    replace_quick_gelu(model)
     _fit_to_length(model, max_tokens)
     model.set_attn_implementation(attention)
     return ClipTextEncoder(model, projection, params.pretrained is not None)

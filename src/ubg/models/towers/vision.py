@@ -19,6 +19,7 @@ from ubg.models.towers.embeddings import ConvStem, GridEmbeddings, resize_positi
 from ubg.models.towers.one_token import token_of_last_layer
 from ubg.models.towers.pretrained import load_tower, normalisation_of
 from ubg.models.towers.projection import check_projection, new_projection
+from ubg.models.towers.quick_gelu import replace_quick_gelu
 from ubg.params import Image, VisionTower
 
 CLIP_NORMALISATION = Normalisation(
@@ -133,6 +134,7 @@ def clip_vision(
         )
         model, projection = whole.vision_model, whole.visual_projection
         check_projection(projection, projection_dim, params.pretrained)
+    replace_quick_gelu(model)
     grid = _fit_to_image(model, params, image, class_token=True)
     model.set_attn_implementation(attention)
     if projection_dim is not None and projection is None:
