@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ubg.data.annotations import read_annotations
-from ubg.data.image_pack import ImagePack
+from ubg.data.image_pack import NO_IMAGE, ImagePack
 from ubg.data.pack import pack_images
 from ubg.models.contract import Normalisation, RetrievalModel
 from ubg.params import Image
@@ -62,6 +62,24 @@ def test_split_has_each_image_once_and_each_caption(data):
     assert len(split.captions) == len(split.text_pids) == 16
     assert len(split.image_ids) == len(set(split.image_ids)) == 8
     assert split.image_pids.tolist() == [11, 11, 12, 12, 13, 13, 14, 14]
+
+
+def test_rows_without_image_only_ask_and_rows_without_caption_are_only_found(data):
+    table, pack = data
+    rows = table[table["split"] == "test"].reset_index(drop=True)
+    rows.loc[0:1, "caption"] = ""  # both captions of the first image
+    rows.loc[2, ["image_id", "image_path"]] = NO_IMAGE, ""  # one of the second image's two
+    split = make_split(pack.rows_present(rows), "test", Letters(), 77)
+    assert split.table["caption"].tolist() == rows["caption"].tolist()[2:]
+    assert split.text_pids.tolist() == rows["pid"].tolist()[2:]
+    assert split.image_ids.tolist() == table[table["split"] == "test"]["image_id"].unique().tolist()
+
+
+def test_rows_of_images_that_were_not_packed_go(data):
+    table, pack = data
+    assert pack.rows_present(table).equals(table)
+    pack.image_ids = pack.image_ids[1:]
+    assert pack.rows_present(table).equals(table[table["image_id"] != 0])
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 100])

@@ -7,10 +7,15 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NO_IMAGE = -1  # `image_id` of a caption that describes a person and no image in particular
 
 
 class ImagePack:
@@ -60,6 +65,10 @@ class ImagePack:
 
     def __reduce__(self) -> tuple[type["ImagePack"], tuple[Path]]:
         return ImagePack, (self._folder,)
+
+    def rows_present(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """The rows of `table` whose image was packed, and those with `NO_IMAGE`."""
+        return table[table["image_id"].isin([NO_IMAGE, *self.image_ids])]
 
     def row_of(self, image_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of the images named, both int64 [B].

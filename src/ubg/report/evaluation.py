@@ -32,9 +32,8 @@ def evaluate_system(system: str, params: Params) -> None:
     "last" the same of the weights after the last epoch. Figures and, beside them, `queries.csv`
     show the selected weights on test.
     """
-    table = load_prepared("data/prepared")
     pack = ImagePack("data/images")
-    table = table[table["image_id"].isin(pack.image_ids)]
+    table = pack.rows_present(load_prepared("data/prepared"))
     folder = Path("models") / system
 
     metrics: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ubg.data.captions import T5_FIELDS, TokenisedCaptions
-from ubg.data.image_pack import ImagePack
+from ubg.data.image_pack import NO_IMAGE, ImagePack
 from ubg.data.loader import caption_batches, image_batches
 from ubg.distributed import gather_batches, own_rows, rank, world_size
 from ubg.models.contract import RetrievalModel
@@ -22,8 +22,8 @@ class Split:
     """The queries and the gallery of one split.
 
     Attributes:
-        table: one row per caption, in the order of the queries.
-        image_ids: int64 [G], each image once, by the first caption that has it.
+        table: one row per query, in the order of the table that they come from.
+        image_ids: int64 [G], each image once, by the first row that has it.
         text_pids, image_pids: int64 [Q] and [G], identities.
         captions: the Q captions, tokenised.
     """
@@ -52,16 +52,18 @@ def make_split(
 ) -> Split:
     """The rows of `split` ("val", "test") as queries and gallery.
 
+    A row without a caption is of the gallery alone, a row without an image is a query alone.
     `fields` are the model's `caption_fields`.
     """
-    rows = table[table["split"] == split].reset_index(drop=True)
-    gallery = rows.drop_duplicates("image_id")
+    rows = table[table["split"] == split]
+    queries = rows[rows["caption"] != ""].reset_index(drop=True)
+    gallery = rows[rows["image_id"] != NO_IMAGE].drop_duplicates("image_id")
     return Split(
-        table=rows,
+        table=queries,
         image_ids=gallery["image_id"].to_numpy(np.int64),
-        text_pids=rows["pid"].to_numpy(np.int64),
+        text_pids=queries["pid"].to_numpy(np.int64),
         image_pids=gallery["pid"].to_numpy(np.int64),
-        captions=TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens, fields),
+        captions=TokenisedCaptions(tokenizer, queries["caption"].tolist(), max_tokens, fields),
     )
 
 

@@ -46,9 +46,8 @@ def train_system(system: str, params: Params) -> None:
 
 def _train_system(system: str, params: Params) -> None:
     scale = params.model
-    table = load_prepared(PREPARED)
     pack = ImagePack(IMAGES)
-    table = table[table["image_id"].isin(pack.image_ids)]
+    table = pack.rows_present(load_prepared(PREPARED))
     rows = table[table["split"] == "train"].reset_index(drop=True)
     tokenizer = _tokenizer(system, scale)
 
