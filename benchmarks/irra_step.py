@@ -34,10 +34,12 @@ PLAIN = {
     "plain, masked scores only": Levers(masked_only=True),
     "plain, fused Adam, few groups": Levers(few_groups=True),
     "plain, SDPA": Levers(sdpa=True),
+    "plain, lean QuickGELU": Levers(lean_gelu=True),
     "plain, bf16": Levers(bf16=True),
 }
 OURS = ("ours", "ours, bf16", "ours, compiled")
 CPU = torch.device("cpu")
+AT_ONCE = 3  # levers beside "plain": each holds 3 GiB of weights, gradients and moments
 
 
 def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Params:
@@ -183,6 +185,10 @@ def check_losses(sides: dict[str, Side], form: str) -> None:
     print(f"losses equal to 1e-4 in float32: {shown}")
 
 
+def batched(names: list[str], size: int) -> list[list[str]]:
+    return [names[start : start + size] for start in range(0, len(names), size)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", type=int, default=8)
@@ -197,9 +203,12 @@ def main() -> None:
         return
     print(f"{torch.get_num_threads()} thread(s)")
     ours = [name for name in OURS if chosen.compiled or name != "ours, compiled"]
-    levers = [name for name in PLAIN if name != "plain"] if chosen.levers else []
-    compare("clean", ["plain", *levers, *ours], chosen.batch, chosen.rounds, chosen.tiny)
-    compare("masked", ["plain", *ours], chosen.batch, chosen.rounds, chosen.tiny)
+    for form in ("clean", "masked"):
+        compare(form, ["plain", *ours], chosen.batch, chosen.rounds, chosen.tiny)
+    if chosen.levers:
+        levers = [name for name in PLAIN if name != "plain"]
+        for names in batched(levers, AT_ONCE):
+            compare("clean", ["plain", *names], chosen.batch, chosen.rounds, chosen.tiny)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ubg.models.towers.quick_gelu import QuickGELU as LeanQuickGELU
+
 IGNORED = -100
 
 
@@ -25,6 +27,7 @@ class Levers:
         masked_only: scores at the masked tokens alone.
         few_groups: fused Adam over four groups.
         sdpa: attention without its weights.
+        lean_gelu: the activation keeps its input alone for the gradient.
         bf16: autocast.
     """
 
@@ -33,6 +36,7 @@ class Levers:
     masked_only: bool = False
     few_groups: bool = False
     sdpa: bool = False
+    lean_gelu: bool = False
     bf16: bool = False
 
 
@@ -44,10 +48,11 @@ class QuickGELU(nn.Module):
 class Block(nn.Module):
     """A residual attention block with the weights of a layer of CLIP in transformers."""
 
-    def __init__(self, layer, sdpa):
+    def __init__(self, layer, levers):
         super().__init__()
         theirs, width = layer.self_attn, layer.self_attn.embed_dim
-        self.need_weights = not sdpa
+        self.need_weights = not levers.sdpa
+        activation = LeanQuickGELU() if levers.lean_gelu else QuickGELU()
         self.attention = nn.MultiheadAttention(width, theirs.num_heads)
         projections = theirs.q_proj, theirs.k_proj, theirs.v_proj
         with torch.no_grad():
@@ -55,9 +60,7 @@ class Block(nn.Module):
             self.attention.in_proj_bias.copy_(torch.cat([p.bias for p in projections]))
         self.attention.out_proj.load_state_dict(theirs.out_proj.state_dict())
         self.norm_1, self.norm_2 = copy_norm(layer.layer_norm1), copy_norm(layer.layer_norm2)
-        self.mlp = nn.Sequential(
-            copy_linear(layer.mlp.fc1), QuickGELU(), copy_linear(layer.mlp.fc2)
-        )
+        self.mlp = nn.Sequential(copy_linear(layer.mlp.fc1), activation, copy_linear(layer.mlp.fc2))
 
     def forward(self, x_LBC, causal_LL=None, padding_BL=None):
         normed = self.norm_1(x_LBC)
@@ -115,7 +118,7 @@ class PlainIrra(nn.Module):
         self.logit_scale = irra.objective.fixed_scale
 
     def _blocks(self, layers):
-        return nn.ModuleList(Block(layer, self.levers.sdpa) for layer in layers)
+        return nn.ModuleList(Block(layer, self.levers) for layer in layers)
 
     def encode_image(self, images):
         """[B, 3, H, W] to [1 + N, B, D]."""

@@ -23,7 +23,7 @@ class MaskedLanguageModel(nn.Module):
         vocab_size: V.
         layers: of the transformer.
         heads: of its attention and of the cross-attention.
-        attention: implementation in the transformer, "sdpa" or "eager".
+        attention: implementation, "sdpa" or "eager".
 
     Raises:
         ValueError: `width` is not a multiple of `heads`.
@@ -44,6 +44,7 @@ class MaskedLanguageModel(nn.Module):
             hidden_act="quick_gelu",
             attn_implementation=attention,
         )
+        self.eager = attention == "eager"
         self.text_norm = nn.LayerNorm(width)
         self.image_norm = nn.LayerNorm(width)
         self.cross_attention = nn.MultiheadAttention(width, heads, batch_first=True)
@@ -71,7 +72,11 @@ class MaskedLanguageModel(nn.Module):
         """
         image_BND = self.image_norm(image_BND)
         found_BTD, _ = self.cross_attention(
-            self.text_norm(text_BTD), image_BND, image_BND, need_weights=False
+            self.text_norm(text_BTD),
+            image_BND,
+            image_BND,
+            need_weights=self.eager,  # else the library takes SDPA
+            average_attn_weights=False,
         )
         hidden_BTD = self.transformer(
             inputs_embeds=found_BTD, attention_mask=additive_mask(text_mask_BT)
