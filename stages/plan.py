@@ -29,11 +29,18 @@ def main(systems: list[str], samples: int | None) -> None:
     print("\n".join(plan_lines(plans, params, device)))
 
 
+def known_system(name: str) -> str:
+    """Python 3.11 refuses no names at all where argparse is given `choices`."""
+    if name not in SYSTEMS:
+        raise argparse.ArgumentTypeError(f"{name!r} is unknown; choose from {', '.join(SYSTEMS)}")
+    return name
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description="Parameters, tokens, FLOPs, memory and time of training, before it is run."
     )
-    parser.add_argument("system", nargs="*", choices=SYSTEMS, help="default: all")
+    parser.add_argument("system", nargs="*", type=known_system, help="default: all")
     parser.add_argument(
         "--samples", type=int, help="to measure with; default: the batch on a GPU, 4 on CPU"
     )

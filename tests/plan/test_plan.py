@@ -196,11 +196,21 @@ def test_unknown_data_set_is_refused():
         training_set(params.model_copy(update={"data": data, "dataset": "own_photos"}))
 
 
-def test_command_prints_a_table():
-    command = [sys.executable, "stages/plan.py", "phase1", "--samples", "2"]
+@pytest.mark.parametrize(("names", "columns"), [(["phase1"], 1), ([], len(SYSTEMS))])
+def test_command_prints_a_table(names, columns):
+    command = [sys.executable, "stages/plan.py", *names, "--samples", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     rows = [line.split("  ")[0] for line in done.stdout.splitlines()]
     assert {"parameters, millions", "a step of one process, TFLOPs", "the run (estimate)"} <= set(
         rows
     )
-    assert np.isfinite(float(done.stdout.split("a step of one process, TFLOPs")[1].split()[0]))
+    flops = done.stdout.split("a step of one process, TFLOPs")[1].splitlines()[0].split()
+    assert len(flops) == columns
+    assert np.isfinite([float(value) for value in flops]).all()
+
+
+def test_command_refuses_an_unknown_system():
+    command = [sys.executable, "stages/plan.py", "phase9"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "'phase9' is unknown; choose from irra" in done.stderr
