@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ubg.data.annotations import read_annotations
-from ubg.data.formats.json_list import MAX_ELEMENT_CHARACTERS, read_json_list
+from ubg.data.formats.json_list import read_json_list
+from ubg.data.formats.text_file import MAX_RECORD_CHARACTERS
 
 
 def read(root):
@@ -149,16 +150,16 @@ def test_file_longer_than_what_is_decoded_at_once_gives_every_record(cuhk_root):
     for number, record in enumerate(records):
         record["processed_tokens"] = ["x" * (150_000 + number)]
     path.write_text("\ufeff" + json.dumps(records, indent=1), encoding="utf-8")
-    assert path.stat().st_size > 4 * MAX_ELEMENT_CHARACTERS
+    assert path.stat().st_size > 4 * MAX_RECORD_CHARACTERS
     assert read(cuhk_root).equals(original)
-    path.write_text(" " * (MAX_ELEMENT_CHARACTERS + 1) + json.dumps(records))
+    path.write_text(" " * (MAX_RECORD_CHARACTERS + 1) + json.dumps(records))
     assert read(cuhk_root).equals(original)
 
 
 @pytest.mark.parametrize("border", range(-3, 4))
 def test_list_is_read_the_same_wherever_a_window_ends(tmp_path, border):
     start = '[{"a": "'
-    filler = "x" * (MAX_ELEMENT_CHARACTERS - len(start) - 4 + border)
+    filler = "x" * (MAX_RECORD_CHARACTERS - len(start) - 4 + border)
     content = start + filler + '"} , {"b": [1, 2]},\n{}]\n'
     (tmp_path / "list.json").write_text(content)
     assert list(read_json_list(tmp_path / "list.json")) == [{"a": filler}, {"b": [1, 2]}, {}]
