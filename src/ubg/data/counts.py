@@ -22,6 +22,11 @@ class Difference(NamedTuple):
     found: int
     published: int
 
+    def words(self) -> str:
+        return (
+            f"{self.split} {self.what} {self.found:,} where {self.published:,} are published"
+        )
+
 
 def count_splits(table: "pd.DataFrame") -> dict[str, dict[str, int]]:
     """Images, identities and captions of each split that has rows."""
@@ -68,11 +73,9 @@ def nearest_version(
     return name, differences(found, versions[name])
 
 
-def as_published(dataset: str, version: str, differing: list[Difference]) -> str:
+def compare(dataset: str, version: str, differing: list[Difference]) -> str:
     """One line that shows both figures of every count that differs, and what to do."""
-    figures = ", ".join(
-        f"{d.split} {d.what} {d.found:,} where {d.published:,} are published" for d in differing
-    )
+    figures = ", ".join(difference.words() for difference in differing)
     return (
         f"{dataset}: the counts fit no published version; nearest is {version!r}: {figures}; "
         "complete the files, or set accept_other_counts: true in "
@@ -80,7 +83,7 @@ def as_published(dataset: str, version: str, differing: list[Difference]) -> str
     )
 
 
-def plain(versions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
+def plain(versions: Mapping[str, Mapping[Any, Any]]) -> dict[str, dict[str, dict[str, int]]]:
     """The published counts of the params as plain numbers."""
     return {
         name: {split: section.model_dump() for split, section in splits.items()}

@@ -1,5 +1,7 @@
 """One image file, which may be anything, to pixels of the wanted size."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,23 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
     """
     if isinstance(source, Image.Image):
         return _pixels(source, height, width)
+    with _opened(source) as image:
+        return _pixels(image, height, width)
+
+
+def read_header(source: str | Path) -> tuple[int, int, str]:
+    """Width and height in pixels, as stored, and the format; no pixel is decoded.
+
+    Raises:
+        ValueError: as `decode_image`, as far as the header tells.
+    """
+    with _opened(source) as image:
+        return image.width, image.height, str(image.format)
+
+
+@contextmanager
+def _opened(source: str | Path) -> Iterator[Image.Image]:
+    """The image, of which the header alone has been read; what PIL raises becomes a ValueError."""
     try:
         size = Path(source).stat().st_size
         if size == 0:
@@ -29,12 +48,12 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
         if size > MAX_BYTES:
             raise ValueError(f"has {size:,} bytes, more than {MAX_BYTES:,}")
         with Image.open(source, formats=FORMATS) as image:
-            # The header alone has been read so far.
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
                     f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}"
                 )
-            return _pixels(image, height, width)
+            yield image
+            return
     except Image.UnidentifiedImageError:
         reason = f"is no image of a known format ({', '.join(FORMATS)})"
     except Image.DecompressionBombError as error:

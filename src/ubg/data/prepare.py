@@ -1,34 +1,64 @@
-"""The prepared table on disk and the report of what is odd in it."""
+"""The prepared table on disk, and the way to it from the files of a data set."""
 
 import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ubg.data.annotations import read_annotations
-from ubg.data.formats.records import SPLITS
+from ubg.data.carve import carve_validation
+from ubg.data.counts import Counts, compare, count_splits, nearest_version, plain
+from ubg.data.noise import exchange_captions
 from ubg.files import replace_folder, write_json
-from ubg.params import Params
+from ubg.params import Dataset, Params
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = ("pid", "raw_id", "image_id", "caption_id")
+NUMBERS = ("pid", "image_id", "caption_id", "caption_of")
+FIGURE = "distributions.png"
 
 
 def prepare(params: Params, output: Path) -> None:
-    """Read the annotations of the data set in use; write the table and the report to `output`.
+    """Read the annotations of the data set in use; write table and report to `output`.
+
+    The counts are checked as the files have them; then a validation split is carved and captions
+    are exchanged, if the params say so. No image is opened.
 
     Raises:
-        ValueError: see `read_annotations`.
+        ValueError: see `read_annotations`, `carve_validation` and `exchange_captions`; or the
+            counts fit no published version.
     """
-    data = params.data
-    table = read_annotations(data.format, params.raw_root, data.annotations, data.images)
-    report = describe(table)
+    from ubg.data.distributions import count_tokens
+    from ubg.data.report import describe, markdown
+    from ubg.report.annotations import draw_annotations
+    from ubg.report.style import dataset_label
+
+    data, noise = params.data, params.noise
+    table = read_annotations(data.format, params.raw_root)
+    found = table.attrs
+    changes = _check_counts(params.dataset, data, count_splits(table))
+    if data.carve_val is not None:
+        table, raw_ids = carve_validation(table, data.carve_val.identities, data.carve_val.seed)
+        changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
+    max_tokens = params.model.tokenizer.max_tokens
+    tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
+    description, distributions = describe(table, found, tokens, max_tokens)
+    if noise.rate > 0:
+        table = exchange_captions(table, noise.rate, noise.seed)
+        exchanged = int((table["caption_of"] != table["caption_id"]).sum())
+        changes["noise"] = {**noise.model_dump(), "captions": exchanged}
+
+    report = description | changes
+    label = dataset_label(data.title, data.synthetic)
+    text = markdown(label, report, FIGURE)
     with replace_folder(output) as folder:
         write_table(table, folder / "annotations.csv")
+        if "queries" in found:
+            write_table(found["queries"], folder / "queries.csv")
         write_json(folder / "report.json", report)
-        (folder / "report.md").write_text(_markdown(data.title, report), encoding="utf-8")
-    print(_markdown(data.title, report))
+        (folder / "report.md").write_text(text, encoding="utf-8")
+        draw_annotations(folder / FIGURE, label, distributions, max_tokens)
+    print(text)
     print(f"written to {output}")
 
 
@@ -58,78 +88,24 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
         ) from None
     # Not pandas' own reader, which takes a caption "NA" for a missing value.
     table = pd.DataFrame(rows, columns=header, dtype=object)
-    return table.astype(dict.fromkeys(NUMBERS, "int64"))
+    numbers = [name for name in NUMBERS if name in table]
+    if all(_is_number(raw_id) for raw_id in table["raw_id"].unique()):
+        numbers.append("raw_id")
+    return table.astype(dict.fromkeys(numbers, "int64"))
 
 
-def describe(table: "pd.DataFrame") -> dict[str, Any]:
-    """Counts of each split, and how many captions, images and identities are odd in which way.
-
-    Args:
-        table: as `read_annotations` returns it.
-    """
-    captions = table["caption"]
-    images = table.drop_duplicates("image_id")
-    identities_of_caption = table.groupby(captions)["pid"].nunique()
-    words = captions.map(lambda caption: len(caption.split()))
-    return {
-        "splits": {
-            split: {
-                "images": int(rows["image_id"].nunique()),
-                "identities": int(rows["pid"].nunique()),
-                "captions": len(rows),
-            }
-            for split in SPLITS
-            if len(rows := table[table["split"] == split])
-        },
-        "captions_per_image": _histogram(table.groupby("image_id").size()),
-        "images_per_identity": _histogram(images.groupby("pid").size()),
-        "words_per_caption": {
-            "min": int(words.min()),
-            "median": float(words.median()),
-            "max": int(words.max()),
-        },
-        "oddities": {
-            "records of an image that was listed before": table.attrs["records"] - len(images),
-            "identities with one image": int((images.groupby("pid").size() == 1).sum()),
-            "captions written more than once": int((captions.value_counts() > 1).sum()),
-            "captions shared by several identities": int((identities_of_caption > 1).sum()),
-            "captions with white space at an edge": int((captions != captions.str.strip()).sum()),
-            "captions with line breaks": int(captions.str.contains(r"[\r\n]").sum()),
-            "captions with control characters": int(
-                captions.str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").sum()
-            ),
-            "captions with characters beyond ASCII": int(
-                captions.str.contains(r"[^\x00-\x7f]").sum()
-            ),
-        },
-    }
+def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:
+    """The published version that the counts fit, for the report."""
+    facts = {"version": None, "differences": [], "carved_val": None, "noise": None}
+    nearest = nearest_version(counts, plain(data.counts))
+    if nearest is None:
+        return facts
+    version, differing = nearest
+    if differing and not data.accept_other_counts:
+        raise ValueError(compare(dataset, version, differing))
+    return facts | {"version": version, "differences": [d._asdict() for d in differing]}
 
 
-def _histogram(counts: "pd.Series[int]") -> dict[str, int]:
-    return {str(value): int(number) for value, number in counts.value_counts().sort_index().items()}
-
-
-def _markdown(title: str, report: dict[str, Any]) -> str:
-    lines = [f"# {title}: annotations", "", "| split | images | identities | captions |"]
-    lines += ["|---|---:|---:|---:|"]
-    lines += [
-        f"| {split} | {n['images']:,} | {n['identities']:,} | {n['captions']:,} |"
-        for split, n in report["splits"].items()
-    ]
-    words = report["words_per_caption"]
-    lines += [
-        "",
-        f"Words per caption: {words['min']} to {words['max']}, median {words['median']:g}.",
-        f"Captions per image: {_listed(report['captions_per_image'])}.",
-        f"Images per identity: {_listed(report['images_per_identity'])}.",
-        "",
-        "| oddity | count |",
-        "|---|---:|",
-        *(f"| {name} | {count:,} |" for name, count in report["oddities"].items()),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _listed(histogram: dict[str, int]) -> str:
-    return ", ".join(f"{value} ({number:,} times)" for value, number in histogram.items())
+def _is_number(raw_id: str) -> bool:
+    """Whether a number in this spelling was written; data sets of one's own may have text."""
+    return raw_id.isascii() and raw_id.isdigit() and (raw_id == "0" or raw_id[0] != "0")
