@@ -13,7 +13,7 @@ class Record:
         where: file and record, for messages.
         split: one of `SPLITS`.
         raw_id: the identity in the file.
-        image_path: relative to the folder of images; "" for captions of no image in particular.
+        image_path: relative to the folder of images; None for captions of no image in particular.
         captions: none for an image that is only searched among.
         modality: of the image, where a data set has several.
         identity_caption, clothing_caption: of the image, where a data set has them.
@@ -22,7 +22,7 @@ class Record:
     where: str
     split: str
     raw_id: int | str
-    image_path: str
+    image_path: str | None
     captions: list[str]
     modality: str | None = None
     identity_caption: str | None = None

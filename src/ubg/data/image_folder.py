@@ -1,0 +1,59 @@
+"""Which images a folder has, and that none is outside of it."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+
+class ImageFolder:
+    """The folder of images of a data set.
+
+    Raises:
+        ValueError: it is no folder, or a folder in it cannot be listed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: is not a folder; put the images there")
+        self._folder = folder
+        self._root = os.path.realpath(folder) + os.sep
+        self._present = _files_below(folder)
+
+    def fault(self, path: str) -> str | None:
+        """What is wrong with a path: no plain file below the folder, links followed; or None."""
+        folder = self._folder
+        for character in "\\\0\n\r":
+            if character in path:
+                return f"image path {path[:200]!r} has the character {character!r}; rename it"
+        if path in self._present:
+            return None
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts:
+            return f"image path {path[:200]!r} leaves {folder}; correct it"
+        if str(pure) != path:
+            return f"image path {path[:200]!r} should be {str(pure)[:200]!r}"
+        if not os.path.isfile(folder / path):  # noqa: PTH113 -- a name too long is no error here
+            return f"image {path[:200]!r} is not in {folder}; put it there"
+        if not os.path.realpath(folder / path).startswith(self._root):
+            return f"image {path[:200]!r} is a link that leaves {folder}; put the file there"
+        self._present.add(path)
+        return None
+
+
+def _files_below(folder: Path) -> set[str]:
+    """Relative paths of all plain files; one scan instead of a call per image."""
+    found: set[str] = set()
+    prefixes = [""]
+    while prefixes:
+        prefix = prefixes.pop()
+        try:
+            with os.scandir(folder / prefix) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        prefixes.append(f"{prefix}{entry.name}/")
+                    elif entry.is_file(follow_symlinks=False):
+                        found.add(prefix + entry.name)
+        except OSError as error:
+            raise ValueError(
+                f"{folder / prefix}: cannot be listed: {error.strerror}; make it readable"
+            ) from None
+    return found
