@@ -44,14 +44,10 @@ class Annotations:
         table: see `read_annotations`.
         queries: one row per query of one or several modalities: `kind`, `raw_id`, `text`, `nir`,
             `cp`, `sk` (paths, "" where a kind has none); None for data sets without.
-        layout: which files were read.
-        notes: what the reader left out or decided, one line each.
     """
 
     table: "pd.DataFrame"
     queries: "pd.DataFrame | None"
-    layout: str
-    notes: list[str]
 
 
 def read_annotations(format: str, root: str | Path) -> "pd.DataFrame":
@@ -69,8 +65,9 @@ def read_annotations(format: str, root: str | Path) -> "pd.DataFrame":
         as written; and where a data set has them, `modality` of the image, `identity_caption` and
         `clothing_caption`. A caption of no image in particular has the `image_id` `NO_IMAGE` and
         the path "", an image without a caption has the caption "". An image that is listed twice
-        keeps one `image_id`. `attrs["records"]` is the number of records of images,
-        `attrs["repeated"]` the ids of images that have several.
+        keeps one `image_id`. `attrs` has `records`, the number of records of images; `repeated`, the
+        ids of images that have several; `layout`, the files that were read; `notes`, what the
+        reader left out or decided, one line each.
 
     Raises:
         ValueError: a file or a record is faulty, an image is missing or outside its folder, an
@@ -94,9 +91,9 @@ def read_everything(format: str, root: str | Path) -> Annotations:
     _check_images(parsed.records, parsed.queries, Path(root) / "imgs", faults)
     _check_identities(parsed.records, faults)
     faults.raise_if_any()
-    return Annotations(
-        _table(parsed.records), _query_table(parsed.queries), parsed.layout, parsed.notes
-    )
+    table = _table(parsed.records)
+    table.attrs |= {"layout": parsed.layout, "notes": parsed.notes}
+    return Annotations(table, _query_table(parsed.queries))
 
 
 def _check_images(

@@ -21,16 +21,14 @@ class ImageFolder:
     def fault(self, path: str) -> str | None:
         """What is wrong with a path: no plain file below the folder, links followed; or None."""
         folder = self._folder
-        for character in "\\\0\n\r":
-            if character in path:
-                return f"image path {path[:200]!r} has the character {character!r}; rename it"
-        if path in self._present:
+        odd = any(character in path for character in "\\\0\n\r")
+        if path in self._present and not odd:
             return None
         pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts:
-            return f"image path {path[:200]!r} leaves {folder}; correct it"
+        if odd or pure.is_absolute() or ".." in pure.parts:
+            return f"image path {path[:200]!r} leaves {folder}; write where it is below that folder"
         if str(pure) != path:
-            return f"image path {path[:200]!r} should be {str(pure)[:200]!r}"
+            return f"image path {path[:200]!r} should be {str(pure)[:200]!r}; correct it"
         if not os.path.isfile(folder / path):  # noqa: PTH113 -- a name too long is no error here
             return f"image {path[:200]!r} is not in {folder}; put it there"
         if not os.path.realpath(folder / path).startswith(self._root):
