@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ubg.data.annotations import read_annotations
+from ubg.data.annotations import read_everything
 from ubg.data.carve import carve_validation
 from ubg.data.counts import Counts, compare, count_splits, nearest_version, plain
 from ubg.data.noise import exchange_captions
@@ -14,7 +14,6 @@ from ubg.params import Dataset, Params
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = ("pid", "image_id", "caption_id", "caption_of")
 FIGURE = "distributions.png"
 
 
@@ -34,15 +33,15 @@ def prepare(params: Params, output: Path) -> None:
     from ubg.report.style import dataset_label
 
     data, noise = params.data, params.noise
-    table = read_annotations(data.format, params.raw_root)
-    found = table.attrs
+    annotations = read_everything(data.format, params.raw_root)
+    table = annotations.table
     changes = _check_counts(params.dataset, data, count_splits(table))
     if data.carve_val is not None:
         table, raw_ids = carve_validation(table, data.carve_val.identities, data.carve_val.seed)
         changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
     max_tokens = params.model.tokenizer.max_tokens
     tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
-    description, distributions = describe(table, found, tokens, max_tokens)
+    description, distributions = describe(table, annotations, tokens, max_tokens)
     if noise.rate > 0:
         table = exchange_captions(table, noise.rate, noise.seed)
         exchanged = int((table["caption_of"] != table["caption_id"]).sum())
@@ -53,8 +52,8 @@ def prepare(params: Params, output: Path) -> None:
     text = markdown(label, report, FIGURE)
     with replace_folder(output) as folder:
         write_table(table, folder / "annotations.csv")
-        if "queries" in found:
-            write_table(found["queries"], folder / "queries.csv")
+        if annotations.queries is not None:
+            write_table(_with_pids(annotations.queries, table), folder / "queries.csv")
         write_json(folder / "report.json", report)
         (folder / "report.md").write_text(text, encoding="utf-8")
         draw_annotations(folder / FIGURE, label, distributions, max_tokens)
@@ -81,16 +80,14 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
     path = Path(folder) / "annotations.csv"
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
-            header, *rows = csv.reader(file)
+            # Numbers alone are unquoted. Not pandas' reader, which takes a caption "NA" for none.
+            header, *rows = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{path}: cannot be read ({error}); make it with `dvc repro prepare_annotations`"
         ) from None
-    # Not pandas' own reader, which takes a caption "NA" for a missing value.
     table = pd.DataFrame(rows, columns=header, dtype=object)
-    numbers = [name for name in NUMBERS if name in table]
-    if all(_is_number(raw_id) for raw_id in table["raw_id"].unique()):
-        numbers.append("raw_id")
+    numbers = [name for name, value in zip(header, rows[0], strict=True) if isinstance(value, float)]
     return table.astype(dict.fromkeys(numbers, "int64"))
 
 
@@ -106,6 +103,9 @@ def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]
     return facts | {"version": version, "differences": [d._asdict() for d in differing]}
 
 
-def _is_number(raw_id: str) -> bool:
-    """Whether a number in this spelling was written; data sets of one's own may have text."""
-    return raw_id.isascii() and raw_id.isdigit() and (raw_id == "0" or raw_id[0] != "0")
+def _with_pids(queries: "pd.DataFrame", table: "pd.DataFrame") -> "pd.DataFrame":
+    """The queries with the numbers that their identities have in the table."""
+    pid_of = dict(zip(table["raw_id"], table["pid"], strict=True))
+    numbered = queries.copy()
+    numbered.insert(1, "pid", [pid_of[raw_id] for raw_id in queries["raw_id"]])
+    return numbered

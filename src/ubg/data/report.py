@@ -1,9 +1,10 @@
 """The report of a data set's annotations, to read before a week of training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ubg.data.annotations import Annotations
 from ubg.data.counts import COUNTED, Difference, count_splits
 from ubg.data.distributions import Distributions, distributions, histogram, summary
 from ubg.data.noise import TEXTS
@@ -24,13 +25,16 @@ CHECKED = (
 
 
 def describe(
-    table: "pd.DataFrame", read: Mapping[Any, Any], tokens: "NDArray[np.int64]", max_tokens: int
+    table: "pd.DataFrame",
+    annotations: Annotations,
+    tokens: "NDArray[np.int64]",
+    max_tokens: int,
 ) -> tuple[dict[str, Any], Distributions]:
     """What the table holds and what is odd in it, ready for JSON, and what the figure shows.
 
     Args:
-        table: as `read_annotations` returns it.
-        read: what it says beside the table, its `attrs`.
+        table: that of `annotations`, perhaps with a validation split carved.
+        annotations: all that was read.
         tokens: of the Q rows that have a caption, [Q], see `count_tokens`.
         max_tokens: longer captions are cut.
     """
@@ -38,11 +42,11 @@ def describe(
     found = distributions(table, queries, tokens)
     oddities = [
         *caption_oddities(queries, tokens, max_tokens),
-        *image_oddities(table, read["repeated"]),
+        *image_oddities(table, annotations.table.attrs["repeated"]),
     ]
     report = {
-        "layout": read["layout"],
-        "records": read["records"],
+        "layout": annotations.layout,
+        "records": annotations.table.attrs["records"],
         "splits": count_splits(table),
         "raw_ids": {
             split: _range_of_ids(list(rows["raw_id"].unique()))
@@ -63,7 +67,7 @@ def describe(
             if name in table
         },
         "modalities": _modalities(table),
-        "notes": list(read["notes"]),
+        "notes": annotations.notes,
     }
     return report, found
 
@@ -80,7 +84,8 @@ def markdown(title: str, report: dict[str, Any], figure: str) -> str:
     )
     lines = [f"# {title}: annotations", ""]
     for section in sections:
-        lines += [*section, ""]
+        written = [*section]
+        lines += [*written, ""] if written else []
     return "\n".join(lines[:-1]) + "\n"
 
 
