@@ -1,7 +1,8 @@
 """One image file, which may be anything, to pixels of the wanted size."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 256 * 2**20
+LARGE_PIXELS = 4_000_000
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
+
+# Threads decode at once, and a picture of `MAX_PIXELS` takes more than a gigabyte while it is.
+_one_large_at_a_time = threading.Lock()
 
 
 def decode_image(source: str | Path | Image.Image, height: int, width: int) -> NDArray[np.uint8]:
@@ -25,7 +30,9 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
     if isinstance(source, Image.Image):
         return _pixels(source, height, width)
     with _opened(source) as image:
-        return _pixels(image, height, width)
+        large = image.width * image.height > LARGE_PIXELS
+        with _one_large_at_a_time if large else nullcontext():
+            return _pixels(image, height, width)
 
 
 def read_header(source: str | Path) -> tuple[int, int, str]:
