@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ubg.data.faults import Faults
+from ubg.data.faults import Faults, quoted
 from ubg.data.formats import (
     cuhk_pedes,
     custom,
@@ -124,8 +124,8 @@ def _check_identities(records: list[Record], faults: Faults) -> None:
         other = by_image.setdefault(record.image_path, record)
         if other.raw_id != record.raw_id:
             faults.add(
-                f"{record.where}: image {record.image_path!r} is of identity {record.raw_id} here "
-                f"and of {other.raw_id} at {_place(other, record)}; remove one"
+                f"{record.where}: image {quoted(record.image_path)} is of identity "
+                f"{record.raw_id} here and of {other.raw_id} at {_place(other, record)}; remove one"
             )
 
 

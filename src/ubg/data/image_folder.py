@@ -1,7 +1,13 @@
 """Which images a folder has, and that none is outside of it."""
 
 import os
+import re
 from pathlib import Path, PurePosixPath
+
+from ubg.data.faults import quoted
+
+# A backslash parts folders elsewhere; the others cannot be written to a file or shown.
+_UNFIT = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class ImageFolder:
@@ -21,18 +27,18 @@ class ImageFolder:
     def fault(self, path: str) -> str | None:
         """What is wrong with a path: no plain file below the folder, links followed; or None."""
         folder = self._folder
-        odd = any(character in path for character in "\\\0\n\r")
+        odd = _UNFIT.search(path) is not None
         if path in self._present and not odd:
             return None
         pure = PurePosixPath(path)
         if odd or pure.is_absolute() or ".." in pure.parts:
-            return f"image path {path[:200]!r} leaves {folder}; write where it is below that folder"
+            return f"image path {quoted(path)} leaves {folder}; write where it is below that folder"
         if str(pure) != path:
-            return f"image path {path[:200]!r} should be {str(pure)[:200]!r}; correct it"
+            return f"image path {quoted(path)} should be {quoted(str(pure))}; correct it"
         if not os.path.isfile(folder / path):  # noqa: PTH113 -- a name too long is no error here
-            return f"image {path[:200]!r} is not in {folder}; put it there"
+            return f"image {quoted(path)} is not in {folder}; put it there"
         if not os.path.realpath(folder / path).startswith(self._root):
-            return f"image {path[:200]!r} is a link that leaves {folder}; put the file there"
+            return f"image {quoted(path)} is a link that leaves {folder}; put the file there"
         self._present.add(path)
         return None
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from ubg.data.faults import Faults
-from ubg.data.formats.fields import caption_fault, fields_fault, identity_fault, split_fault
+from ubg.data.faults import Faults, quoted
+from ubg.data.formats.fields import captions_fault, fields_fault, identity_fault, split_fault
 from ubg.data.formats.json_list import read_json_list
 from ubg.data.formats.records import Record
 
@@ -46,17 +46,13 @@ def read_caption_lists(
 
 
 def _fault(fields: Any, path_field: str, split: str | None) -> str | None:
-    wanted: dict[str, type] = {} if split else {"split": str}
+    has_split = isinstance(fields, dict) and "split" in fields
+    wanted: dict[str, type] = {"split": str} if split is None or has_split else {}
     fault = fields_fault(fields, wanted | {"id": int, path_field: str, "captions": list})
     if fault is not None:
         return fault
     if split is None:
         fault = split_fault(fields["split"])
-    elif fields.get("split", split) != split:
-        fault = f"split is {str(fields['split'])[:40]!r} in a file of {split}; move the record"
-    fault = fault or identity_fault(fields["id"])
-    if fault is None and not fields["captions"]:
-        fault = "has an empty list of captions; give one or remove the record"
-    for position, caption in enumerate(fields["captions"]):
-        fault = fault or caption_fault(caption, f"caption {position}")
-    return fault
+    elif has_split and fields["split"] != split:
+        fault = f"split is {quoted(fields['split'])} in a file of {split}; move the record"
+    return fault or identity_fault(fields["id"]) or captions_fault(fields["captions"])

@@ -39,19 +39,18 @@ def read(folder: Path) -> Parsed:
     """
     layout = find_layout(folder, LAYOUTS)
     name = ", ".join(layout)
-    paths = [folder / file for file in layout]
-    if layout == BY_SPLIT:
-        parts = [
-            read_caption_lists(path, split=split)
-            for split, path in zip(SPLITS, paths, strict=True)
-        ]
-        return Parsed(name, sum(parts, []))
-    if layout == BY_CAPTION:
-        parts = [_read_by_caption(path, split) for split, path in zip(SPLITS, paths, strict=True)]
-        return Parsed(name, sum(parts, []))
-    if layout == WITHOUT_SPLITS and not _has_splits(paths[0]):
-        return _draw_splits(name, read_caption_lists(paths[0], split="train"))
-    return Parsed(name, read_caption_lists(paths[0]))
+    if layout in (BY_SPLIT, BY_CAPTION):
+        records: list[Record] = []
+        for split, file in zip(SPLITS, layout, strict=True):
+            if layout == BY_CAPTION:
+                records += _read_by_caption(folder / file, split)
+            else:
+                records += read_caption_lists(folder / file, split=split)
+        return Parsed(name, records)
+    path = folder / name
+    if layout == WITHOUT_SPLITS and not _has_splits(path):
+        return _draw_splits(name, read_caption_lists(path, split="train"))
+    return Parsed(name, read_caption_lists(path))
 
 
 def _read_by_caption(path: Path, split: str) -> list[Record]:
@@ -91,7 +90,8 @@ def _has_splits(path: Path) -> bool:
 
 def _draw_splits(name: str, records: list[Record]) -> Parsed:
     """Records of identities that are drawn for validation and test, the others for training."""
-    identities = sorted({record.raw_id for record in records})
+    raw_ids: set[Any] = {record.raw_id for record in records}
+    identities = sorted(raw_ids)
     drawn = max(1, len(identities) // DRAWN_SHARE)
     if len(identities) < 3:
         raise ValueError(f"{records[0].where}: is one of {len(identities)} identities; give three")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ubg.data.faults import Faults
+from ubg.data.faults import Faults, quoted
 from ubg.data.formats.fields import caption_fault, fields_fault, split_fault
 from ubg.data.formats.layouts import find_layout
 from ubg.data.formats.records import Parsed, Record
@@ -67,7 +67,7 @@ def _fault(fields: Mapping[str, Any]) -> str | None:
 
 def _pid_fault(pid: str) -> str | None:
     if not pid or pid != pid.strip() or not pid.isprintable():
-        return f"pid {pid[:40]!r} is empty, or has white space at an edge or control characters"
+        return f"pid {quoted(pid)} is empty, or has white space at an edge or control characters; correct it"
     if len(pid) > MAX_PID_CHARACTERS:
         return f"pid has {len(pid):,} characters, more than {MAX_PID_CHARACTERS}; shorten it"
     return None

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ubg.data.faults import quoted
 from ubg.data.formats.records import SPLITS
 
+MAX_CAPTIONS = 1_000
 MAX_CAPTION_CHARACTERS = 20_000
 _WANTED = {str: "text", int: "a whole number", list: "a list"}
 _KINDS = {
@@ -36,7 +38,7 @@ def fields_fault(fields: Any, wanted: Mapping[str, type]) -> str | None:
 def split_fault(split: str) -> str | None:
     """A split of another name."""
     if split not in SPLITS:
-        return f"split {split[:40]!r} is unknown; allowed: {', '.join(SPLITS)}"
+        return f"split {quoted(split)} is unknown; allowed: {', '.join(SPLITS)}"
     return None
 
 
@@ -47,15 +49,32 @@ def identity_fault(number: int) -> str | None:
     return None
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing."""
+    return not any(character.isprintable() and character != " " for character in text)
+
+
 def caption_fault(caption: Any, name: str = "caption") -> str | None:
     """A caption that is no text, shows nothing, or is longer than any that a person writes."""
     if not isinstance(caption, str):
         return f"{name} is not text but {kind(caption)}; correct it"
-    if not any(character.isprintable() and character != " " for character in caption):
+    if is_blank(caption):
         return f"{name} is empty; give one or remove it"
     if len(caption) > MAX_CAPTION_CHARACTERS:
         return (
             f"{name} has {len(caption):,} characters, more than {MAX_CAPTION_CHARACTERS:,}; "
             "shorten it"
         )
+    return None
+
+
+def captions_fault(captions: list[Any]) -> str | None:
+    """No caption, more than anyone writes for an image, or one that is wrong."""
+    if not captions:
+        return "has an empty list of captions; give one or remove the record"
+    if len(captions) > MAX_CAPTIONS:
+        return f"has {len(captions):,} captions, more than {MAX_CAPTIONS:,}; remove some"
+    for position, caption in enumerate(captions):
+        if (fault := caption_fault(caption, f"caption {position}")) is not None:
+            return fault
     return None

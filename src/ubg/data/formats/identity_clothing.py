@@ -13,15 +13,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ubg.data.faults import Faults
+from ubg.data.faults import Faults, quoted
 from ubg.data.formats import cuhk_pedes, icfg_pedes, rstpreid
-from ubg.data.formats.fields import caption_fault, fields_fault, kind
+from ubg.data.formats.fields import (
+    MAX_CAPTION_CHARACTERS,
+    MAX_CAPTIONS,
+    caption_fault,
+    fields_fault,
+    identity_fault,
+    is_blank,
+)
 from ubg.data.formats.json_list import read_json_list
 from ubg.data.formats.layouts import find_layout
 from ubg.data.formats.records import Parsed, Record
 
 LAYOUTS = (("caption_id.json", "caption_cloth.json"), ("id_captions.json", "cloth_captions.json"))
 BASES = (cuhk_pedes, icfg_pedes, rstpreid)
+
+Texts = dict[str | None, list[str]]  # of each image, by its path
 
 
 def read(folder: Path) -> Parsed:
@@ -53,49 +62,69 @@ def read(folder: Path) -> Parsed:
     return Parsed(f"{parsed.layout}, {identity_file}, {clothing_file}", records, notes=notes)
 
 
-def _read_texts(path: Path, name: str, parsed: Parsed) -> dict[str | None, list[str]]:
+def _read_texts(path: Path, name: str, parsed: Parsed) -> Texts:
     """The texts of each image in the file; empty ones are left out."""
     faults = Faults(f"{path}: faulty records")
     identity_of = {record.image_path: record.raw_id for record in parsed.records}
-    texts: dict[str | None, list[str]] = {}
+    texts: Texts = {}
     for number, fields in enumerate(read_json_list(path)):
-        fault = _fault(fields, name, identity_of, parsed.layout)
+        where = f"{path}, record {number}"
+        path_field, text_field = _field_names(fields, name)
+        fault = _fault(fields, path_field, text_field, identity_of, parsed.layout)
         if fault is not None:
-            faults.add(f"{path}, record {number}: {fault}")
+            faults.add(f"{where}: {fault}")
             continue
-        image = fields["img_path" if "img_path" in fields else "file_path"]
-        given = [fields[name]] if name in fields else fields["captions"]
-        texts.setdefault(image, []).extend(text for text in given if text.strip())
+        of_image = texts.setdefault(fields[path_field], [])
+        of_image += [text for text in _given(fields, text_field) if not is_blank(text)]
+        if (length := sum(map(len, of_image))) > MAX_CAPTION_CHARACTERS:
+            faults.add(
+                f"{where}: the captions of the image have {length:,} characters, more than "
+                f"{MAX_CAPTION_CHARACTERS:,}; shorten them"
+            )
     faults.raise_if_any()
     return texts
 
 
+def _field_names(fields: Any, name: str) -> tuple[str, str]:
+    """Those of the path and of the texts, which depend on where the file comes from."""
+    there = fields if isinstance(fields, dict) else {}
+    return "img_path" if "img_path" in there else "file_path", name if name in there else "captions"
+
+
+def _given(fields: dict[str, Any], text_field: str) -> list[Any]:
+    return fields["captions"] if text_field == "captions" else [fields[text_field]]
+
+
 def _fault(
-    fields: Any, name: str, identity_of: dict[str | None, int | str], base: str
+    fields: Any,
+    path_field: str,
+    text_field: str,
+    identity_of: dict[str | None, int | str],
+    base: str,
 ) -> str | None:
-    path_field = "img_path" if isinstance(fields, dict) and "img_path" in fields else "file_path"
-    single = isinstance(fields, dict) and name in fields
-    text_field: dict[str, type] = {name: str} if single else {"captions": list}
-    fault = fields_fault(fields, {"id": int, path_field: str} | text_field)
+    wanted = {"id": int, path_field: str, text_field: list if text_field == "captions" else str}
+    fault = fields_fault(fields, wanted) or identity_fault(fields["id"])
     if fault is not None:
         return fault
     image = fields[path_field]
     if image not in identity_of:
-        return f"image {image[:200]!r} is not in {base}; remove the record"
+        return f"image {quoted(image)} is not in {base}; remove the record"
     if identity_of[image] != fields["id"]:
         return (
-            f"image {image[:200]!r} is of identity {fields['id']} here and of "
+            f"image {quoted(image)} is of identity {fields['id']} here and of "
             f"{identity_of[image]} in {base}; correct one"
         )
-    for position, text in enumerate([fields[name]] if single else fields["captions"]):
-        if not isinstance(text, str):
-            return f"caption {position} is not text but {kind(text)}; correct it"
-        if text.strip() and (fault := caption_fault(text, f"caption {position}")) is not None:
-            return fault
-    return None
+    given = _given(fields, text_field)
+    if len(given) > MAX_CAPTIONS:
+        return f"has {len(given):,} captions, more than {MAX_CAPTIONS:,}; remove some"
+    for position, text in enumerate(given):
+        if not (isinstance(text, str) and is_blank(text)):
+            fault = fault or caption_fault(text, f"caption {position}")
+    return fault
 
 
-def _missing(file: str, texts: dict[str | None, list[str]], records: list[Record]) -> list[str]:
+def _missing(file: str, texts: Texts, records: list[Record]) -> list[str]:
+    """A line that counts the images of `records` without a text, if there are any."""
     images = {record.image_path for record in records}
     listed = sum(image in texts for image in images)
     empty = sum(not texts[image] for image in images if image in texts)

@@ -15,7 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from ubg.data.faults import Faults
+from ubg.data.faults import Faults, quoted
 from ubg.data.formats.fields import caption_fault, fields_fault, identity_fault, kind
 from ubg.data.formats.json_list import read_json_list, read_json_lists
 from ubg.data.formats.layouts import find_layout
@@ -66,6 +66,7 @@ def _read_train(path: Path) -> tuple[list[Record], list[str]]:
         where = f"{path}, record {number}"
         fault = (
             fields_fault(fields, {"id": int, "file_path": str, "caption": str})
+            or identity_fault(fields["id"])
             or path_fault(fields["file_path"], "vis")
             or caption_fault(fields["caption"])
         )
@@ -140,7 +141,7 @@ def _gallery_fault(row: Any, person_of: dict[int, int]) -> str | None:
 def _row_fault(name: str, row: Any) -> str | None:
     parts = name.split("+")
     if len(set(parts)) < len(parts) or not set(parts) <= set(MODALITIES):
-        return f"a kind of query is made of {', '.join(MODALITIES)}, not {name[:60]!r}"
+        return f"a kind of query is made of {', '.join(MODALITIES)}, not {quoted(name)}"
     if not isinstance(row, list) or len(row) != 1 + len(parts):
         return f"is not a list of a number and {len(parts)} parts; fetch the file again"
     fault = _label_fault(row[0])
@@ -159,7 +160,7 @@ def _person_fault(
     for part, value in zip(name.split("+"), parts, strict=True):
         if part != "TEXT" and person(value) != person_of[label]:
             return (
-                f"number {label} is person {person_of[label]} in {GALLERY}, but {value[:200]!r} "
+                f"number {label} is person {person_of[label]} in {GALLERY}, but {quoted(value)} "
                 f"shows person {person(value)}; correct one"
             )
     return None
@@ -177,7 +178,7 @@ def path_fault(path: Any, modality: str) -> str | None:
         return f"a path is not text but {kind(path)}; correct it"
     match = _PATH.fullmatch(path)
     if match is None or match[1] != modality:
-        return f"image path {path[:200]!r} should be {modality}/<number of the person>/<name>"
+        return f"image path {quoted(path)} should be {modality}/<four digits>/<name>; correct it"
     return None
 
 
