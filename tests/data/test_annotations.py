@@ -1,4 +1,4 @@
-"""The CUHK-PEDES reader: the table it gives, and one clear line for each fault."""
+"""The table of a data set, and one clear line for each fault of its records and images."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def read(root):
 
 
 def edit(root, change):
-    path = root / "reid_raw.json"
+    path = root / "annotations" / "reid_raw.json"
     records = json.loads(path.read_text())
     change(records)
     path.write_text(json.dumps(records))
@@ -111,7 +111,7 @@ def test_fault_names_file_and_record(cuhk_root, name):
         read(cuhk_root)
     message = str(raised.value)
     assert expected in message
-    assert str(cuhk_root / "reid_raw.json") in message
+    assert str(cuhk_root / "annotations" / "reid_raw.json") in message
     assert "\n" not in message
 
 
@@ -135,7 +135,7 @@ def test_fault_names_file_and_record(cuhk_root, name):
     ],
 )
 def test_file_that_is_no_list_of_records(cuhk_root, content, expected):
-    (cuhk_root / "reid_raw.json").write_bytes(content)
+    (cuhk_root / "annotations" / "reid_raw.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"reid_raw\.json") as raised:
         read(cuhk_root)
     assert expected in str(raised.value)
@@ -145,7 +145,7 @@ def test_file_that_is_no_list_of_records(cuhk_root, content, expected):
 def test_file_longer_than_what_is_decoded_at_once_gives_every_record(cuhk_root):
     """The file is read in windows; records and their separators lie across the borders."""
     original = read(cuhk_root)
-    path = cuhk_root / "reid_raw.json"
+    path = cuhk_root / "annotations" / "reid_raw.json"
     records = json.loads(path.read_text())
     for number, record in enumerate(records):
         record["processed_tokens"] = ["x" * (150_000 + number)]
@@ -166,8 +166,8 @@ def test_list_is_read_the_same_wherever_a_window_ends(tmp_path, border):
 
 
 def test_annotations_that_are_no_file(cuhk_root):
-    (cuhk_root / "reid_raw.json").unlink()
-    os.mkfifo(cuhk_root / "reid_raw.json")
+    (cuhk_root / "annotations" / "reid_raw.json").unlink()
+    os.mkfifo(cuhk_root / "annotations" / "reid_raw.json")
     with pytest.raises(ValueError, match=r"reid_raw\.json: is not a file"):
         read(cuhk_root)
 
@@ -183,8 +183,11 @@ def test_missing_file_and_missing_folder(cuhk_root):
     (cuhk_root / "imgs").rename(cuhk_root / "pictures")
     with pytest.raises(ValueError, match=r"imgs: is not a folder"):
         read(cuhk_root)
-    (cuhk_root / "reid_raw.json").unlink()
-    with pytest.raises(ValueError, match=r"reid_raw\.json: cannot be read: No such file"):
+    (cuhk_root / "annotations" / "reid_raw.json").unlink()
+    with pytest.raises(ValueError, match=r"annotations: has no annotations; put reid_raw\.json or"):
+        read(cuhk_root)
+    (cuhk_root / "annotations").rmdir()
+    with pytest.raises(ValueError, match=r"annotations: cannot be read: No such file .*; put the"):
         read(cuhk_root)
 
 
@@ -242,7 +245,7 @@ NEARLY_RIGHT = st.fixed_dictionaries(
 )
 @given(content=st.lists(NEARLY_RIGHT | JSON, max_size=4) | JSON)
 def test_any_json_gives_a_table_or_a_value_error(cuhk_root, content):
-    (cuhk_root / "reid_raw.json").write_text(json.dumps(content))
+    (cuhk_root / "annotations" / "reid_raw.json").write_text(json.dumps(content))
     try:
         table = read(cuhk_root)
     except ValueError:

@@ -66,16 +66,16 @@ def test_both_stages_write_what_the_loaders_read(project):
 
 
 def remove_annotations(project):
-    (project / "data/raw/cuhk_pedes/reid_raw.json").unlink()
+    (project / "data/raw/cuhk_pedes/annotations/reid_raw.json").unlink()
 
 
 def truncate_annotations(project):
-    path = project / "data/raw/cuhk_pedes/reid_raw.json"
+    path = project / "data/raw/cuhk_pedes/annotations/reid_raw.json"
     path.write_bytes(path.read_bytes()[:-200])
 
 
 def climb_out(project):
-    path = project / "data/raw/cuhk_pedes/reid_raw.json"
+    path = project / "data/raw/cuhk_pedes/annotations/reid_raw.json"
     path.write_text(path.read_text().replace("cam_0/0001_0.jpg", "../../0001_0.jpg"))
 
 
@@ -87,7 +87,7 @@ def misspell_scale(project):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (remove_annotations, "reid_raw.json: cannot be read: No such file"),
+        (remove_annotations, "annotations: has no annotations; put reid_raw.json or "),
         (truncate_annotations, "reid_raw.json, record 29: "),
         (climb_out, "record 0: image path '../../0001_0.jpg' leaves"),
         (misspell_scale, "params.yaml: scale: 'tny' has no preset"),
