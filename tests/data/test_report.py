@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from ubg.data.annotations import Annotations
 from ubg.data.report import describe, markdown
 
-READ = {"layout": "reid_raw.json", "notes": []}
+READ = {"layout": "reid_raw.json", "records": 4, "repeated": [], "notes": []}
 CHANGES = {"version": None, "differences": [], "carved_val": None, "noise": None}
 
 
@@ -26,8 +25,6 @@ def table_of(captions=("a man", "a woman", "a boy", "a girl"), **columns):
 
 
 def report_of(table, read=READ, tokens=(4, 4, 4, 4), **changes):
-    table.attrs = {"records": 4, "repeated": []}
-    read = Annotations(table=table, queries=None, **read)
     description, _ = describe(table, read, np.array(tokens), 77)
     return description | CHANGES | changes
 
@@ -51,10 +48,11 @@ def test_what_stands_out_is_said():
     table = table_of(["A man", "a long one", "a man ", "same"])
     table.loc[1, "pid"], table.loc[1, "raw_id"] = 2, 5
     text = text_of(table, tokens=(4, 80, 4, 4))
-    assert "1 captions (25 %) are longer than the 77 tokens" in text
-    assert "1 training captions are written for several identities" in text
-    assert "1 test captions are also written in another split" in text
-    assert "2 training identities have one image" in text
+    assert "Captions longer than the 77 tokens" in text
+    assert ": 1 (25 %)." in text
+    assert "Training captions that are written for several identities: 1." in text
+    assert "Test captions that are also written in another split: 1." in text
+    assert "Training identities with one image: 2." in text
     assert "| train | 2 | 2 | 2 | 3 to 5, 1 of them missing |" in text
 
 
@@ -70,8 +68,8 @@ def test_carved_split_and_noise_are_said():
     carved = {"identities": 2, "seed": 9, "raw_ids": [1, 2]}
     noise = {"rate": 0.2, "seed": 5, "captions": 12}
     text = text_of(table_of(), carved_val=carved, noise=noise)
-    assert "2 training identities were set apart for it with seed 9" in text
-    assert "**12 training captions are at images of other people** (noise.rate 0.2, seed 5)" in text
+    assert "were set apart for it: 2, seed 9" in text
+    assert "**Training captions at images of other people: 12** (noise.rate 0.2, seed 5)." in text
 
 
 def test_cells_hold_whatever_the_captions_hold():
@@ -88,7 +86,7 @@ def test_optional_columns_and_notes_are_told():
     table = table_of(modality=["vis", "vis", "nir", ""], clothing_caption=["coat", "", "", ""])
     text = text_of(table, READ | {"notes": [f"note {i}" for i in range(60)]})
     assert "Images by modality: vis 2, nir 1." in text
-    assert "3 of 4 rows have no clothing caption." in text
+    assert "Rows without clothing caption: 3 of 4." in text
     assert "## What the reader says (60)" in text
     assert "- 10 others, in `report.json`" in text
 

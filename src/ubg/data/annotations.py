@@ -65,8 +65,8 @@ def read_annotations(format: str, root: str | Path) -> "pd.DataFrame":
         as written; and where a data set has them, `modality` of the image, `identity_caption` and
         `clothing_caption`. A caption of no image in particular has the `image_id` `NO_IMAGE` and
         the path "", an image without a caption has the caption "". An image that is listed twice
-        keeps one `image_id`. `attrs` has `records`, the number of records of images; `repeated`, the
-        ids of images that have several; `layout`, the files that were read; `notes`, what the
+        keeps one `image_id`. `attrs` has `records`, the number of records of images; `repeated`,
+        the ids of images that have several; `layout`, the files that were read; `notes`, what the
         reader left out or decided, one line each.
 
     Raises:

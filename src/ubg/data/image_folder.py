@@ -32,7 +32,10 @@ class ImageFolder:
             return None
         pure = PurePosixPath(path)
         if odd or pure.is_absolute() or ".." in pure.parts:
-            return f"image path {quoted(path)} leaves {folder}; write where it is below that folder"
+            return (
+                f"image path {quoted(path)} leaves {folder}, or holds a character that no path "
+                "here may hold; correct it"
+            )
         if str(pure) != path:
             return f"image path {quoted(path)} should be {quoted(str(pure))}; correct it"
         if not os.path.isfile(folder / path):  # noqa: PTH113 -- a name too long is no error here

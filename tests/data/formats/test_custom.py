@@ -38,8 +38,8 @@ def test_identities_may_be_numbers_and_stay_apart_as_written(tmp_path):
 
 
 FAULTS = {
-    "pid empty": ({"pid": ""}, "record 4: pid '' is empty, or has white space"),
-    "pid with an edge": ({"pid": "anna "}, "record 4: pid 'anna ' is empty, or has white space"),
+    "pid empty": ({"pid": ""}, "record 4: pid '' is empty, or has blanks at"),
+    "pid with an edge": ({"pid": "anna "}, "record 4: pid 'anna ' is empty, or has blanks at"),
     "pid a control character": ({"pid": "a\x07"}, "record 4: pid 'a\\x07' is empty, or has"),
     "pid long": ({"pid": "a" * 201}, "record 4: pid has 201 characters, more than 200"),
     "split unknown": ({"split": "dev"}, "record 4: split 'dev' is unknown; allowed: train, val"),

@@ -111,12 +111,12 @@ FAULTS = {
     "unknown kind": (
         TEST,
         lambda content: content.update({"RGB": [[8, "vis/0820/x.jpg"]]}),
-        "list 'RGB', record 0: a kind of query is made of NIR, CP, SK, TEXT, not 'RGB'",
+        "list 'RGB', record 0: a query is made of NIR, CP, SK, TEXT, not 'RGB'",
     ),
     "modality twice": (
         TEST,
         lambda content: content.update({"NIR+NIR": [[8, "a", "b"]]}),
-        "list 'NIR+NIR', record 0: a kind of query is made of NIR, CP, SK, TEXT",
+        "list 'NIR+NIR', record 0: a query is made of NIR, CP, SK, TEXT",
     ),
     "row of another length": (
         TEST,

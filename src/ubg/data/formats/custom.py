@@ -1,7 +1,7 @@
 """Your own data: `annotations.csv` or `annotations.jsonl`, a record for each caption.
 
-Fields: `image_path` (relative to the folder of images), `caption`, `pid` (a name or a number for the
-person), `split` (train, val or test). Others are left alone.
+Fields: `image_path` (relative to the folder of images), `caption`, `pid` (a name or a number for
+the person), `split` (train, val or test). Others are left alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -67,7 +67,8 @@ def _fault(fields: Mapping[str, Any]) -> str | None:
 
 def _pid_fault(pid: str) -> str | None:
     if not pid or pid != pid.strip() or not pid.isprintable():
-        return f"pid {quoted(pid)} is empty, or has white space at an edge or control characters; correct it"
+        shown = quoted(pid)
+        return f"pid {shown} is empty, or has blanks at an edge or control characters; correct it"
     if len(pid) > MAX_PID_CHARACTERS:
         return f"pid has {len(pid):,} characters, more than {MAX_PID_CHARACTERS}; shorten it"
     return None

@@ -1,9 +1,9 @@
 """ORBench, as at PRCV 2025: four modalities, and queries of any combination of them.
 
 - `train_annos.json`: a list of `{id, file_path "vis/0941/x.jpg", caption}`.
-- `test_gallery_and_queries.json`: an object of lists. `RGB_GALLERY` holds `[number, path]`. The other
-  names are kinds of query, such as `NIR` or `TEXT+NIR+CP+SK`, whose rows hold a number and then, for
-  each modality of the name in its order, a path or a caption.
+- `test_gallery_and_queries.json`: an object of lists. `RGB_GALLERY` holds `[number, path]`. The
+  other names are kinds of query, such as `NIR` or `TEXT+NIR+CP+SK`, whose rows hold a number and
+  then, for each modality of the name in its order, a path or a caption.
 
 A person is named by the folder of the images. The `id` and the numbers are labels of their own;
 those of the test are led back to folders by the gallery.
@@ -134,14 +134,17 @@ def _gallery_fault(row: Any, person_of: dict[int, int]) -> str | None:
     label, image = row
     fault = _label_fault(label) or path_fault(image, "vis")
     if fault is None and person_of.get(label, person(image)) != person(image):
-        return f"number {label} is person {person(image)} here and {person_of[label]} before"
+        return (
+            f"number {label} is person {person(image)} here and {person_of[label]} before; "
+            "correct one"
+        )
     return fault
 
 
 def _row_fault(name: str, row: Any) -> str | None:
     parts = name.split("+")
     if len(set(parts)) < len(parts) or not set(parts) <= set(MODALITIES):
-        return f"a kind of query is made of {', '.join(MODALITIES)}, not {quoted(name)}"
+        return f"a query is made of {', '.join(MODALITIES)}, not {quoted(name)}; correct it"
     if not isinstance(row, list) or len(row) != 1 + len(parts):
         return f"is not a list of a number and {len(parts)} parts; fetch the file again"
     fault = _label_fault(row[0])
