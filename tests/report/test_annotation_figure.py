@@ -1,4 +1,4 @@
-"""The figure of the annotations is drawn for any distributions, the same bytes for the same ones."""
+"""The figure of the annotations is drawn for any distributions, with the same bytes each time."""
 
 import numpy as np
 import pytest

@@ -42,8 +42,8 @@ def test_report_names_the_extremes_and_opens_no_image_twice(images, tmp_path):
     text = (tmp_path / "report" / "report.md").read_text()
     assert text.startswith("# X (synthetic): images\n")
     assert "| images | 3: PNG 1, JPEG 1, BMP 1 |" in text
-    assert "13x34 (`small.png`)" in text
-    assert "374x800 (`large.jpg`)" in text
+    assert "34x13 (`small.png`)" in text
+    assert "800x374 (`large.jpg`)" in text
     assert "| enlarged to 192x64 both ways | 1 (33.3 %) |" in text
     assert "| wider than high | 1 (33.3 %) |" in text
     assert (tmp_path / "report" / "sizes.png").stat().st_size > 1000

@@ -23,9 +23,7 @@ class Difference(NamedTuple):
     published: int
 
     def words(self) -> str:
-        return (
-            f"{self.split} {self.what} {self.found:,} where {self.published:,} are published"
-        )
+        return f"{self.split} {self.what} {self.found:,} where {self.published:,} are published"
 
 
 def count_splits(table: "pd.DataFrame") -> dict[str, dict[str, int]]:

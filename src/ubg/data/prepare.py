@@ -41,7 +41,7 @@ def prepare(params: Params, output: Path) -> None:
         changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
     max_tokens = params.model.tokenizer.max_tokens
     tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
-    description, distributions = describe(table, annotations, tokens, max_tokens)
+    description, distributions = describe(table, annotations.table.attrs, tokens, max_tokens)
     if noise.rate > 0:
         table = exchange_captions(table, noise.rate, noise.seed)
         exchanged = int((table["caption_of"] != table["caption_id"]).sum())
@@ -87,7 +87,9 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
             f"{path}: cannot be read ({error}); make it with `dvc repro prepare_annotations`"
         ) from None
     table = pd.DataFrame(rows, columns=header, dtype=object)
-    numbers = [name for name, value in zip(header, rows[0], strict=True) if isinstance(value, float)]
+    numbers = [
+        name for name, value in zip(header, rows[0], strict=True) if isinstance(value, float)
+    ]
     return table.astype(dict.fromkeys(numbers, "int64"))
 
 

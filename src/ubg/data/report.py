@@ -1,10 +1,9 @@
 """The report of a data set's annotations, to read before a week of training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ubg.data.annotations import Annotations
 from ubg.data.counts import COUNTED, Difference, count_splits
 from ubg.data.distributions import Distributions, distributions, histogram, summary
 from ubg.data.noise import TEXTS
@@ -26,15 +25,15 @@ CHECKED = (
 
 def describe(
     table: "pd.DataFrame",
-    annotations: Annotations,
+    read: Mapping[Any, Any],
     tokens: "NDArray[np.int64]",
     max_tokens: int,
 ) -> tuple[dict[str, Any], Distributions]:
     """What the table holds and what is odd in it, ready for JSON, and what the figure shows.
 
     Args:
-        table: that of `annotations`, perhaps with a validation split carved.
-        annotations: all that was read.
+        table: as `read_annotations` returns it, perhaps with a validation split carved.
+        read: the `attrs` that it returned with it.
         tokens: of the Q rows that have a caption, [Q], see `count_tokens`.
         max_tokens: longer captions are cut.
     """
@@ -42,11 +41,11 @@ def describe(
     found = distributions(table, queries, tokens)
     oddities = [
         *caption_oddities(queries, tokens, max_tokens),
-        *image_oddities(table, annotations.table.attrs["repeated"]),
+        *image_oddities(table, read["repeated"]),
     ]
     report = {
-        "layout": annotations.layout,
-        "records": annotations.table.attrs["records"],
+        "layout": read["layout"],
+        "records": read["records"],
         "splits": count_splits(table),
         "raw_ids": {
             split: _range_of_ids(list(rows["raw_id"].unique()))
@@ -67,7 +66,7 @@ def describe(
             if name in table
         },
         "modalities": _modalities(table),
-        "notes": annotations.notes,
+        "notes": read["notes"],
     }
     return report, found
 
@@ -120,41 +119,42 @@ def _to_look_at(report: dict[str, Any]) -> Iterator[str]:
 
 def _remarks(report: dict[str, Any]) -> Iterator[str]:
     odd = {oddity["name"]: oddity["counts"] for oddity in report["oddities"]}
-    captions = {split: counts["captions"] for split, counts in report["splits"].items()}
     limit = report["max_tokens"]
-    cut = odd[f"captions cut at {limit} tokens"]
-    if total := sum(cut.values()):
-        share = 100 * total / max(1, sum(captions.values()))
+    if cut := sum(odd[f"captions cut at {limit} tokens"].values()):
+        share = 100 * cut / sum(counts["captions"] for counts in report["splits"].values())
         yield (
-            f"{total:,} captions ({share:.2g} %) are longer than the {limit} tokens that the text "
-            f"encoder takes, by CLIP's encoding; their end is not read."
+            f"Captions longer than the {limit} tokens that the text encoder takes, by CLIP's "
+            f"encoding: {cut:,} ({share:.2g} %). Their end is not read."
         )
     if shared := odd["captions shared by several identities"]["train"]:
         yield (
-            f"{shared:,} training captions are written for several identities; in one batch they "
-            "count as negatives of images that they describe."
+            f"Training captions that are written for several identities: {shared:,}. In one batch "
+            "they count as negatives of images that they describe."
         )
     if shared := odd["captions shared by several splits"]["test"]:
-        yield f"{shared:,} test captions are also written in another split."
+        yield f"Test captions that are also written in another split: {shared:,}."
     if single := odd["identities with one image"]["train"]:
-        yield f"{single:,} training identities have one image: no other image of them can be found."
+        yield (
+            f"Training identities with one image: {single:,}. `sampler: identity` repeats it within "
+            "a batch."
+        )
     if broken := sum(odd["captions with lone surrogates"].values()):
-        yield f"{broken:,} captions hold halves of characters: they were decoded wrongly."
+        yield f"Captions that were decoded wrongly and hold halves of characters: {broken:,}."
     if lacking := odd["identities without an image"]["test"]:
-        yield f"{lacking:,} test identities have no image: their captions find nothing."
+        yield f"Test identities without an image: {lacking:,}. Their captions find nobody."
     for name, texts in report["texts"].items():
         if missing := texts["rows"] - texts["with"]:
-            yield f"{missing:,} of {texts['rows']:,} rows have no {name.replace('_', ' ')}."
+            yield f"Rows without {name.replace('_', ' ')}: {missing:,} of {texts['rows']:,}."
     if carved := report["carved_val"]:
         yield (
-            f"The files have no validation split: {carved['identities']:,} training identities "
-            f"were set apart for it with seed {carved['seed']}; `report.json` names them. Results "
-            "are not comparable with those of papers that train on all."
+            "The files have no validation split. Training identities that were set apart for it: "
+            f"{carved['identities']:,}, seed {carved['seed']}; `report.json` names them. Papers "
+            "that train on all have more to learn from."
         )
     if noise := report["noise"]:
         yield (
-            f"**{noise['captions']:,} training captions are at images of other people** "
-            f"(noise.rate {noise['rate']:g}, seed {noise['seed']}); column `caption_of` says which."
+            f"**Training captions at images of other people: {noise['captions']:,}** (noise.rate "
+            f"{noise['rate']:g}, seed {noise['seed']}). The column `caption_of` says which."
         )
 
 

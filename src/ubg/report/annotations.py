@@ -16,9 +16,7 @@ MAX_BARS = 8
 MAX_BINS = 40
 
 
-def draw_annotations(
-    path: str | Path, dataset: str, found: Distributions, max_tokens: int
-) -> None:
+def draw_annotations(path: str | Path, dataset: str, found: Distributions, max_tokens: int) -> None:
     """Draw captions per image, images per identity, words and tokens per caption.
 
     Args:
@@ -38,7 +36,9 @@ def draw_annotations(
                 _mark_limit(axes, by_split, max_tokens)
         drawing.suptitle(f"Annotations of {dataset}", x=0.01, ha="left", weight="bold", size=13)
         handles = [
-            axes.bar([0], [0], color=SPLIT_COLOURS[split], label=f"{split}: {len(captions):,} captions")
+            axes.bar(
+                [0], [0], color=SPLIT_COLOURS[split], label=f"{split}: {len(captions):,} captions"
+            )
             for split, captions in found.words_per_caption.items()
         ]
         drawing.legend(handles=handles, loc="outside lower left", ncols=len(handles))

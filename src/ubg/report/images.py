@@ -86,21 +86,21 @@ def markdown(dataset: str, sizes: Sizes, wanted: Image) -> str:
 
     def named(place: np.intp) -> str:
         path = sizes.paths[place].replace("`", "'")
-        return f"{sizes.widths[place]}x{sizes.heights[place]} (`{path}`)"
+        return f"{sizes.heights[place]}x{sizes.widths[place]} (`{path}`)"
 
     formats = ", ".join(f"{name} {count:,}" for name, count in sizes.formats.items())
     rows = {
         "images": f"{len(sizes.paths):,}: {formats}",
         "left out as broken": f"{sizes.broken:,}",
-        "width, pixels: least, median, most": _spread(sizes.widths),
-        "height, pixels: least, median, most": _spread(sizes.heights),
+        "height: least, median, most": _spread(sizes.heights),
+        "width: least, median, most": _spread(sizes.widths),
         "height / width: least, median, most": _spread(aspects.round(2)),
         "smallest area": named(areas.argmin()),
         "largest area": named(areas.argmax()),
         f"enlarged to {wanted.height}x{wanted.width} both ways": _share(smaller),
         "wider than high": _share(wide),
     }
-    lines = [f"# {dataset}: images", "", "Width x height.", "", "| | |", "|---|---|"]
+    lines = [f"# {dataset}: images", "", "Sizes are height x width, in pixels.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join([*lines, "", "![sizes](sizes.png)"]) + "\n"
 
@@ -145,7 +145,7 @@ def _draw_plane(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
         markerfacecolor="none",
         markeredgecolor=COLOURS["phase4"],
         markeredgewidth=2.2,
-        label=f"packed as {wanted.height}x{wanted.width} (height x width)",
+        label=f"packed as {wanted.height}x{wanted.width}, height x width",
         linestyle="none",
     )
     longest = max(axes.get_xlim()[1], axes.get_ylim()[1] * wanted.width / wanted.height)
@@ -174,8 +174,13 @@ def _draw_aspects(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
     axes.axvline(wanted.height / wanted.width, color=COLOURS["phase4"], ls="--", linewidth=1.2)
     axes.axvline(1, color=INK, linewidth=0.8)
     axes.annotate(
-        "square", (1, 1), xycoords=("data", "axes fraction"), xytext=(3, -3),
-        textcoords="offset points", va="top", fontsize=9.5,
+        "square",
+        (1, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, -3),
+        textcoords="offset points",
+        va="top",
+        fontsize=9.5,
     )
     axes.set_xlabel("height / width")
     axes.set_ylabel("images, %")
