@@ -75,7 +75,12 @@ FAULTS = [
     ("params.yaml", "scale: tiny", "scale: huge", ["scale: 'huge' has no preset", "base, tiny"]),
     ("params.yaml", "scale: tiny", "scale: ../tiny", ["scale: '../tiny' is not allowed"]),
     ("params.yaml", "dataset: synthpedes", "dataset: mars", ["rstpreid, synthpedes"]),
-    ("params.yaml", r"evaluate_on: \[\]", "evaluate_on: [mars]", ["evaluate_on.0: 'mars' has no preset"]),
+    (
+        "params.yaml",
+        r"evaluate_on: \[\]",
+        "evaluate_on: [mars]",
+        ["evaluate_on.0: 'mars' has no preset"],
+    ),
     ("params.yaml", r"evaluate_on: \[\]", "evaluate_on: rstpreid", ["evaluate_on: 'rstpreid'"]),
     (
         "configs/scales/tiny.yaml",

@@ -26,7 +26,7 @@ def test_icfg_pedes_under_two_names_is_refused(tmp_path):
     root = write_icfg_pedes(tmp_path)
     folder = root / "annotations"
     (folder / "ICFG_PEDES.json").write_bytes((folder / "ICFG-PEDES.json").read_bytes())
-    with pytest.raises(ValueError, match="ICFG-PEDES.json and ICFG_PEDES.json are two sources"):
+    with pytest.raises(ValueError, match=r"ICFG-PEDES\.json and ICFG_PEDES\.json are two"):
         read_annotations("icfg_pedes", root)
 
 

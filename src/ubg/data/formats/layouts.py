@@ -1,6 +1,5 @@
 """Which of the files that a format goes by lie in a folder."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ def find_layout(folder: Path, layouts: Iterable[Layout]) -> Layout:
     """
     layouts = tuple(layouts)
     try:
-        present = set(os.listdir(folder))
+        present = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise ValueError(
             f"{folder}: cannot be read: {error.strerror}; put the annotations there"

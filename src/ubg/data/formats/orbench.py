@@ -155,9 +155,7 @@ def _row_fault(name: str, row: Any) -> str | None:
     return fault
 
 
-def _person_fault(
-    label: int, name: str, parts: list[str], person_of: dict[int, int]
-) -> str | None:
+def _person_fault(label: int, name: str, parts: list[str], person_of: dict[int, int]) -> str | None:
     if label not in person_of:
         return f"number {label} is not in {GALLERY}; remove the query or complete the gallery"
     for part, value in zip(name.split("+"), parts, strict=True):
