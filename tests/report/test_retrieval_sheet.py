@@ -74,7 +74,7 @@ def test_the_described_image_stands_left_of_the_matches(tmp_path):
 def test_a_query_without_an_image_of_its_own_leaves_that_place_empty(tmp_path):
     sheet = draw(tmp_path, [query(image=None)])
     own = slice(FIRST_MATCH - STEP - GAP, FIRST_MATCH - GAP)
-    assert (sheet[HEADER_HEIGHT : HEADER_HEIGHT + THUMB_HEIGHT, own] == 255).all()
+    assert (sheet[HEADER_HEIGHT - 30 : HEADER_HEIGHT + THUMB_HEIGHT, own] == 255).all()
     assert (sheet[HEADER_HEIGHT + 100, FIRST_MATCH + FRAME + 32] == 30).all()
 
 

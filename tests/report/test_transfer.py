@@ -36,7 +36,9 @@ def test_table_has_the_own_test_split_then_the_other(measured):
     compare_other(["phase1", "irra"], with_dataset("cuhk_pedes"), with_dataset("rstpreid"))
     text = Path("plots/others/rstpreid/transfer.md").read_text()
     assert text.startswith("# CUHK-PEDES → RSTPReid\n")
-    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines() if "|" in line]
+    cells = [
+        [c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines() if "|" in line
+    ]
     assert [row[:3] + row[-1:] for row in cells[2:]] == [
         ["CUHK-PEDES", "irra", "60.00", "50.00"],
         ["CUHK-PEDES", "phase1", "61.00", "50.00"],
@@ -67,9 +69,10 @@ def test_data_sets_of_one_source_are_warned_about_and_no_others():
 
 def test_warning_is_in_the_table_and_beside_the_other_rows_alone(measured):
     compare_other(["irra"], with_dataset("icfg_pedes"), with_dataset("rstpreid"))
-    assert "**warning: ICFG-PEDES and RSTPReid" in Path(
-        "plots/others/rstpreid/transfer.md"
-    ).read_text()
+    assert (
+        "**warning: ICFG-PEDES and RSTPReid"
+        in Path("plots/others/rstpreid/transfer.md").read_text()
+    )
     with Path("plots/others/rstpreid/transfer.csv").open(newline="") as file:
         own, other = csv.DictReader(file)
     assert own["warning"] == ""

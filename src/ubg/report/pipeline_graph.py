@@ -22,8 +22,8 @@ BOX = (1.8, 0.52)
 def read_graph(root: str | Path) -> "DiGraph[str]":
     """Stages as nodes, with their outputs under `outs`; an edge where one reads another's output.
 
-    Edges that a longer path implies are left out, and so are stages that are repeated for every value
-    of a list. `${name}` stands for a value of `params.yaml`.
+    Edges that a longer path implies are left out, and so are stages that are repeated for every
+    value of a list. `${name}` stands for a value of `params.yaml`.
 
     Args:
         root: the folder of `dvc.yaml` and `params.yaml`.

@@ -98,7 +98,8 @@ def draw_retrieval_sheet(
 
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    _draw_header(draw, title, first_match)
+    described = any(query.image is not None for query in queries)
+    _draw_header(draw, title, first_match, described)
     for row, query in enumerate(queries):
         top = HEADER_HEIGHT + row * ROW_HEIGHT
         if row > 0:
@@ -124,7 +125,7 @@ def _distinct(order: NDArray[np.int64], pids: NDArray[Any], count: int) -> NDArr
     return order[np.sort(first)[:count]]
 
 
-def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int) -> None:
+def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int, described: bool) -> None:
     draw.text((MARGIN, 16), title, fill=INK, font=font(20, bold=True))
     key = (
         ("✓ green frame: same identity", HIT),
@@ -138,8 +139,9 @@ def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int) -> Non
     small = font(12)
     draw.text((MARGIN, HEADER_HEIGHT - 22), "query", fill=FAINT, font=small)
     draw.text((first_match, HEADER_HEIGHT - 22), "best matches", fill=FAINT, font=small)
-    described = MARGIN + CAPTION_WIDTH + 2 * GAP
-    draw.text((described, HEADER_HEIGHT - 22), "its image", fill=FAINT, font=small)
+    if described:
+        left = MARGIN + CAPTION_WIDTH + 2 * GAP
+        draw.text((left, HEADER_HEIGHT - 22), "its image", fill=FAINT, font=small)
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, query: RetrievedQuery, top: int) -> None:
