@@ -65,9 +65,9 @@ def _opened(source: str | Path) -> Iterator[Image.Image]:
         reason = f"is no image of a known format ({', '.join(FORMATS)})"
     except Image.DecompressionBombError as error:
         reason = f"is too large: {error}"
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-        # What PIL raises on damaged files, depending on the format.
-        reason = getattr(error, "strerror", None) or str(error)
+    except Exception as error:
+        # What PIL raises on damaged files is not the same in any two formats.
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     raise ValueError(f"{source}: {reason}")
 
 
