@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ubg.params import load_params
+from ubg.params import load_other, load_params
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -51,6 +51,17 @@ def test_published_counts_add_up_to_the_published_sums(
         assert sum(counts.images for counts in splits.values()) == images
         assert sum(counts.identities for counts in splits.values()) == identities
         assert sum(counts.captions for counts in splits.values()) == captions
+
+
+def test_another_data_set_comes_with_its_own_preset_and_without_noise(project):
+    edit(project / "params.yaml", "rate: 0.0", "rate: 0.3")
+    other = load_other("rstpreid", project)
+    assert (other.dataset, other.data.title) == ("rstpreid", "RSTPReid")
+    assert other.raw_root == Path("data/raw/rstpreid")
+    assert other.noise.rate == 0
+    assert other.model == load_params(project).model
+    with pytest.raises(ValueError, match=r"'mars' has no preset; allowed: .*rstpreid"):
+        load_other("mars", project)
 
 
 def test_scientific_notation_without_a_point_is_a_number(project):
