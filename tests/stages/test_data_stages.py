@@ -36,6 +36,8 @@ def project(cuhk_root, tmp_path):
     params = ["dataset: cuhk_pedes" if line.startswith("dataset:") else line for line in params]
     params = ["scale: tiny" if line.startswith("scale:") else line for line in params]
     (folder / "params.yaml").write_text("\n".join(params) + "\n")
+    preset = folder / "configs" / "datasets" / "cuhk_pedes.yaml"
+    preset.write_text(preset.read_text().replace("other_counts: false", "other_counts: true"))
     (folder / "data" / "raw").mkdir(parents=True)
     cuhk_root.rename(folder / "data" / "raw" / "cuhk_pedes")
     return folder
@@ -79,6 +81,11 @@ def climb_out(project):
     path.write_text(path.read_text().replace("cam_0/0001_0.jpg", "../../0001_0.jpg"))
 
 
+def insist_on_counts(project):
+    path = project / "configs/datasets/cuhk_pedes.yaml"
+    path.write_text(path.read_text().replace("other_counts: true", "other_counts: false"))
+
+
 def misspell_scale(project):
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("scale: tiny", "scale: tny"))
@@ -90,6 +97,7 @@ def misspell_scale(project):
         (remove_annotations, "annotations: has no annotations; put reid_raw.json or "),
         (truncate_annotations, "reid_raw.json, record 29: "),
         (climb_out, "record 0: image path '../../0001_0.jpg' leaves"),
+        (insist_on_counts, "train images 16 where 34,054 are published, "),
         (misspell_scale, "params.yaml: scale: 'tny' has no preset"),
     ],
 )
