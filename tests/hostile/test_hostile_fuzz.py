@@ -1,6 +1,6 @@
 """Whatever the files hold, a reader gives a table that keeps its promises or a ValueError.
 
-`pytest tests/hostile --hypothesis-profile=thorough` tries more than 10,000 records in each layout.
+`pytest tests/hostile --hypothesis-profile=thorough` tries more than 10,000 records.
 """
 
 import json
@@ -78,7 +78,7 @@ def keeps_its_promises(table):
     assert pictured.groupby("image_id")["pid"].nunique().max() == 1
     training = table[table["split"] == "train"]
     assert (training["image_id"] != NO_IMAGE).all()
-    assert training["caption"].str.strip().str.len().min() > 0
+    assert all(caption.strip() for caption in training["caption"])
 
 
 @st.composite

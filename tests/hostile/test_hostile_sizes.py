@@ -94,7 +94,7 @@ def said(tasks):
         timeout=300,
     )
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,8 @@ def answers(tmp_path_factory):
         (root / "imgs").mkdir()
         write(root / "annotations" / file)
         if format == "orbench":
-            (root / "annotations" / "train_annos.json").write_text("[]")
+            record = {"id": 1, "file_path": "vis/0001/a.jpg", "caption": "a man"}
+            (root / "annotations" / "train_annos.json").write_text(json.dumps([record]))
         tasks.append([name, "read_annotations", [format, str(root)]])
     return said(tasks)
 
@@ -131,4 +132,4 @@ def test_bombs_that_are_just_allowed_inflate_one_at_a_time(tmp_path):
     for number in range(8):
         (tmp_path / "imgs" / f"{number}.png").write_bytes(content)
     assert said([["bombs", "pack", [str(tmp_path / "imgs"), 8]]]) == {"bombs": None}
-    assert (tmp_path / "packed" / "images.u8").stat().st_size == 8 * 8 * 4 * 3
+    assert (tmp_path / "packed" / "images.u8").stat().st_size == 8 * 16 * 16 * 3

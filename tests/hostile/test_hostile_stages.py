@@ -1,5 +1,6 @@
 """The real scripts on bad files: one line, exit status 1, and what was made before stays whole."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import pytest
 from spoiled_images import bomb
 from spoiled_records import LAYOUTS, spoil
 from told import Fault, assert_told, contents
+
+from ubg.data.prepare import load_prepared
 
 REPOSITORY = Path(__file__).parents[2]
 TABLE, PACK = "prepare_annotations.py", "pack_images.py"
@@ -64,7 +67,9 @@ def semicolons(root, layout):
 
 def unknown_kind(root, layout):
     path = root / "annotations" / "test_gallery_and_queries.json"
-    path.write_text(path.read_text().replace('"TEXT+SK"', '"TEXT+\\u001b[2J"'))
+    document = json.loads(path.read_text())
+    document["TEXT+\x1b[2J"] = document.pop("TEXT+SK")[:1]
+    path.write_text(json.dumps(document))
 
 
 def steering_path(root, layout):
@@ -79,8 +84,8 @@ def deep(root, layout):
 ANNOTATIONS = {
     "cut": ("rstp", cut, "data_captions.json, record ", "", "fetch it again"),
     "semicolons": ("csv", semicolons, "annotations.csv, header: ", "has no column", "with commas"),
-    "kind": ("orbench", unknown_kind, "list 'TEXT+\\x1b[2J', record 0", "a kind of query", "; "),
-    "path": ("cuhk_sentences", steering_path, "record 2", r"'\x1b[2J\ud800.png' is not in", "put"),
+    "kind": ("orbench", unknown_kind, "list 'TEXT+\\x1b[2J', record 0", "a query is made of", "correct"),
+    "path": ("cuhk_sentences", steering_path, "record 2", r"'\x1b[2J\ud800.png' leaves", "correct"),
     "deep": ("jsonl", deep, "annotations.jsonl, record 0", "nested too deeply", "fetch the file"),
     "counts": ("icfg", lambda root, layout: None, "icfg_pedes", "34,674", "accept_other_counts: true"),
 }
@@ -106,20 +111,18 @@ def test_captions_that_no_terminal_shows_are_taken_as_they_are(project):
     """Also where the terminal knows ASCII alone: what is told of them has to be printed there."""
     layout = LAYOUTS["jsonl"]
     folder = project(layout)
-    captions = ["\ud800", "a\x1b[2Jb", "\u202eabc", "红色", "| <script>alert(1)</script> `x`", "\0a"]
+    captions = ["\ud800 red", "a\x1b[2Jb", "\u202eabc", "红色", "| <script>alert(1)</script> `x`", "\0a"]
     layout.edit(
         folder / "data/raw/custom",
         lambda records: [r.update(caption=c) for r, c in zip(records, captions, strict=False)],
     )
-    result = run(TABLE, folder, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
+    result = run(TABLE, folder, PYTHONIOENCODING="ascii")
     assert result.returncode == 0, result.stderr
     report = (folder / "data/prepared/report.md").read_text(encoding="utf-8")
     for text in (result.stdout, report):
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "<script>" not in re.sub("`[^`]*`", "", text), "it is no code in the report"
-    result = run(PACK, folder, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
-    assert result.returncode == 0, result.stderr
 
 
 def test_identity_that_is_a_number_beyond_all_others(project):
@@ -132,9 +135,9 @@ def test_identity_that_is_a_number_beyond_all_others(project):
             for r in records
         ],
     )
-    for script in (TABLE, PACK):
-        result = run(script, folder)
-        assert result.returncode == 0, result.stderr
+    result = run(TABLE, folder)
+    assert result.returncode == 0, result.stderr
+    assert load_prepared(folder / "data/prepared")["raw_id"].str.len().min() > 20
 
 
 def test_pack_images_refuses_a_bomb_and_keeps_what_was_packed(project):

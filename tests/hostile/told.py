@@ -45,6 +45,9 @@ def refusal(call: Callable[[], object], root: Path) -> str:
 
 
 def contents(root: Path) -> list[tuple[str, int, int]]:
-    """Path, size and time of every file below `root`."""
+    """Path, size and time of every file below `root`, and the folders."""
     stats = [(path, path.lstat()) for path in sorted(root.rglob("*"))]
-    return [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    return [
+        (str(path), 0, 0) if path.is_dir() else (str(path), stat.st_size, stat.st_mtime_ns)
+        for path, stat in stats
+    ]

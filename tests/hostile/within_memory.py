@@ -1,6 +1,6 @@
 """A program: read every input named on standard input with little memory, tell what was said.
 
-Standard input is JSON: a list of [name, what, arguments]. Standard output is JSON: what was said by
+Standard input is JSON: a list of [name, what, arguments]. The last line that it prints is JSON: what was said by
 name, null where the input was taken.
 """
 
@@ -30,7 +30,7 @@ def limit_memory() -> None:
 def pack(folder: str, threads: int) -> None:
     names = sorted(path.name for path in Path(folder).iterdir())
     table = pandas.DataFrame({"image_id": range(len(names)), "image_path": names})
-    size = Image(height=8, width=4)
+    size = Image(height=16, width=16)
     pack_images(table, Path(folder), size, Path(folder).parent / "packed", threads)
 
 
