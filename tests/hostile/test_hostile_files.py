@@ -36,7 +36,7 @@ JSON_FILES = {
     "compressed": (gzip.compress, "is not UTF-8", "convert the file"),
     "pickled": (lambda text: pickle.dumps([{"id": 1}]), "is not UTF-8", "convert the file"),
     "UTF-16": (lambda text: text.decode().encode("utf-16"), "is not UTF-8", "convert the file"),
-    "UTF-16, no mark": (lambda text: text.decode().encode("utf-16-le"), "", FETCH),
+    "UTF-16, no mark": (lambda text: "[{}]".encode("utf-16-le"), "Expecting value", FETCH),
     "Latin 1": (lambda text: b'[{"captions": ["caf\xe9"]}]', "is not UTF-8", "convert the file"),
     "half a character": (lambda text: b'[{"captions": ["\xe7\xba"]}]', "is not UTF-8", "convert"),
     "surrogate in UTF-8": (lambda text: b'[{"a": "\xed\xa0\x80"}]', "is not UTF-8", "convert"),

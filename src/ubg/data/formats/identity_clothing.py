@@ -75,12 +75,14 @@ def _read_texts(path: Path, name: str, parsed: Parsed) -> Texts:
             faults.add(f"{where}: {fault}")
             continue
         of_image = texts.setdefault(fields[path_field], [])
-        of_image += [text for text in _given(fields, text_field) if not is_blank(text)]
-        if (length := sum(map(len, of_image))) > MAX_CAPTION_CHARACTERS:
+        given = [text for text in _given(fields, text_field) if not is_blank(text)]
+        if (length := sum(map(len, of_image)) + sum(map(len, given))) > MAX_CAPTION_CHARACTERS:
             faults.add(
                 f"{where}: the captions of the image have {length:,} characters, more than "
                 f"{MAX_CAPTION_CHARACTERS:,}; shorten them"
             )
+            continue
+        of_image += given
     faults.raise_if_any()
     return texts
 
