@@ -1,21 +1,16 @@
 """Captions per image, images per identity, and how long the captions are."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.data.captions import normalise_caption
 from ubg.data.formats.records import SPLITS
 from ubg.data.image_pack import NO_IMAGE
-from ubg.data.tokenizers import clip_tokenizer
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AT_ONCE = 10_000
 
 BySplit = dict[str, NDArray[np.int64]]
 
@@ -28,7 +23,7 @@ class Distributions:
         captions_per_image: [images], 0 for an image of the gallery that has none.
         images_per_identity: [identities].
         words_per_caption: [captions], separated by white space.
-        tokens_per_caption: [captions], see `count_tokens`.
+        tokens_per_caption: [captions], see `ubg.data.clip_tokens`.
     """
 
     captions_per_image: BySplit
@@ -64,17 +59,6 @@ def distributions(
         words_per_caption=_by_split(queries, words),
         tokens_per_caption=_by_split(queries, tokens),
     )
-
-
-def count_tokens(captions: Sequence[str]) -> NDArray[np.int64]:
-    """Length of each caption in tokens of CLIP's byte pair encoding, begin and end among them."""
-    tokenizer = clip_tokenizer()
-    lengths: list[int] = []
-    for start in range(0, len(captions), AT_ONCE):
-        texts = [normalise_caption(caption) for caption in captions[start : start + AT_ONCE]]
-        encoded = tokenizer(texts, return_attention_mask=False, verbose=False)
-        lengths += map(len, encoded["input_ids"])
-    return np.array(lengths, np.int64)
 
 
 def summary(values: NDArray[np.int64]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.data.captions import normalise_caption
+from ubg.data.normalise import normalise_caption
 from ubg.data.formats.records import SPLITS
 from ubg.data.image_pack import NO_IMAGE
 

@@ -27,7 +27,7 @@ def prepare(params: Params, output: Path) -> None:
         ValueError: see `read_annotations`, `carve_validation` and `exchange_captions`; or the
             counts fit no published version.
     """
-    from ubg.data.distributions import count_tokens
+    from ubg.data.clip_tokens import count_tokens
     from ubg.data.report import describe, markdown
     from ubg.report.annotations import draw_annotations
     from ubg.report.style import dataset_label

@@ -25,6 +25,8 @@ def draw_annotations(path: str | Path, dataset: str, found: Distributions, max_t
         found: of the annotation table.
         max_tokens: longer captions are cut; marked.
     """
+    from matplotlib.patches import Patch
+
     units = {"image": "images", "identity": "identities", "caption": "captions"}
     with figure(path, 10, 7.6) as drawing:
         for place, (name, by_split) in enumerate(found.named().items(), 1):
@@ -36,9 +38,7 @@ def draw_annotations(path: str | Path, dataset: str, found: Distributions, max_t
                 _mark_limit(axes, by_split, max_tokens)
         drawing.suptitle(f"Annotations of {dataset}", x=0.01, ha="left", weight="bold", size=13)
         handles = [
-            axes.bar(
-                [0], [0], color=SPLIT_COLOURS[split], label=f"{split}: {len(captions):,} captions"
-            )
+            Patch(color=SPLIT_COLOURS[split], label=f"{split}: {len(captions):,} captions")
             for split, captions in found.words_per_caption.items()
         ]
         drawing.legend(handles=handles, loc="outside lower left", ncols=len(handles))
