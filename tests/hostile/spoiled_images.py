@@ -57,13 +57,21 @@ def array_file() -> bytes:
     return file.getvalue()
 
 
-BMP_TOO_LARGE = b"BM" + struct.pack("<IHHIIIIHH", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24) + b"\0" * 24
+BMP_TOO_LARGE = (
+    b"BM" + struct.pack("<IHHIIIIHH", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24) + b"\0" * 24
+)
 GIF_TOO_LARGE = (
-    b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0x80, 0, 0) + b"\0" * 6
-    + b"," + struct.pack("<HHHHB", 0, 0, 65_535, 65_535, 0) + b"\2\2\x4c\1\0;"
+    b"GIF89a"
+    + struct.pack("<HHBBB", 65_535, 65_535, 0x80, 0, 0)
+    + b"\0" * 6
+    + b","
+    + struct.pack("<HHHHB", 0, 0, 65_535, 65_535, 0)
+    + b"\2\2\x4c\1\0;"
 )
 JPEG_TOO_LARGE = (
-    b"\xff\xd8\xff\xc0" + struct.pack(">HBHHB", 17, 8, 65_500, 65_500, 3) + b"\1\x11\0\2\x11\0\3\x11\0"
+    b"\xff\xd8\xff\xc0"
+    + struct.pack(">HBHHB", 17, 8, 65_500, 65_500, 3)
+    + b"\1\x11\0\2\x11\0\3\x11\0"
     b"\xff\xda\0\x0c\3\1\0\2\0\3\0\0?\0"
 )
 
@@ -78,7 +86,10 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     "page of a server that refused": (b"<!DOCTYPE html><title>404</title>", NO_KNOWN_FORMAT),
     "placeholder of large file storage": (b"version https://git-lfs.github.com/", NO_KNOWN_FORMAT),
     "drawing with scripts": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', NO_KNOWN_FORMAT),
-    "PostScript, a program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_KNOWN_FORMAT),
+    "PostScript, a program": (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        NO_KNOWN_FORMAT,
+    ),
     "array": (array_file(), NO_KNOWN_FORMAT),
     "TIFF": (picture("TIFF"), NO_KNOWN_FORMAT),
     "PNG signature alone": (SIGNATURE, NO_KNOWN_FORMAT),
@@ -86,8 +97,14 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
     "PNG cut in its pixels": (half(picture("PNG")), "runcated"),
     "PNG with damaged pixels": (flipped(picture("PNG"), 400), "broken"),
     "PNG without pixels": (SIGNATURE + header(30, 60) + chunk(b"IEND", b""), ""),
-    "PNG of no width": (SIGNATURE + header(0, 60) + chunk(b"IDAT", zlib.compress(b"")), NO_KNOWN_FORMAT),
-    "PNG header of 50,000 squared": (SIGNATURE + header(50_000, 50_000) + b"\0\0\0\nIDAT" + b"\0" * 14, TOO_LARGE),
+    "PNG of no width": (
+        SIGNATURE + header(0, 60) + chunk(b"IDAT", zlib.compress(b"")),
+        NO_KNOWN_FORMAT,
+    ),
+    "PNG header of 50,000 squared": (
+        SIGNATURE + header(50_000, 50_000) + b"\0\0\0\nIDAT" + b"\0" * 14,
+        TOO_LARGE,
+    ),
     "PNG bomb of 20,000 squared": (bomb(20_000, 20_000, 1, 0), TOO_LARGE),
     "PNG bomb of 10,000 by 6,500": (bomb(10_000, 6_500, 1, 0), TOO_MANY_PIXELS),
     "PNG text that inflates": (

@@ -20,9 +20,17 @@ JSON_FILES = {
     "empty": (lambda text: b"", f"{NO_LIST}''", FETCH),
     "white space": (lambda text: b" \n\t", f"{NO_LIST}''", FETCH),
     "cut in a record": (lambda text: text[:-100], "", FETCH),
-    "cut after a record": (lambda text: text[: text.rindex(b"}") + 1], "by ',' or ']', not ''", FETCH),
+    "cut after a record": (
+        lambda text: text[: text.rindex(b"}") + 1],
+        "by ',' or ']', not ''",
+        FETCH,
+    ),
     "comma at the end": (lambda text: text[:-1] + b",]", "Expecting value", FETCH),
-    "comma missing": (lambda text: text.replace(b"}, {", b"} {", 1), "by ',' or ']', not '{'", FETCH),
+    "comma missing": (
+        lambda text: text.replace(b"}, {", b"} {", 1),
+        "by ',' or ']', not '{'",
+        FETCH,
+    ),
     "two lists": (lambda text: text * 2, "text follows after the list", FETCH),
     "a record alone": (lambda text: text[1 : text.index(b"}") + 1], f"{NO_LIST}'{{'", FETCH),
     "records without a list": (lambda text: text[1:-1], f"{NO_LIST}'{{'", FETCH),
@@ -48,7 +56,11 @@ JSON_FILES = {
     "a field twice": (lambda text: b'[{"id": 1, "id": 2}]', "has the field 'id' twice", "keep one"),
     "number of 5,000 digits": (lambda text: b'[{"id": 1' + b"0" * 4_999, "5,000 digits", "correct"),
     "nested lists": (lambda text: b"[" * 100_000, "nested too deeply", "fetch the file again"),
-    "nested objects": (lambda text: b'[{"a":' * 50_000, "nested too deeply", "fetch the file again"),
+    "nested objects": (
+        lambda text: b'[{"a":' * 50_000,
+        "nested too deeply",
+        "fetch the file again",
+    ),
 }
 LISTS = ["cuhk", "cuhk_all", "cuhk_splits", "icfg", "rstp", "orbench", "identity"]
 
@@ -73,9 +85,13 @@ def test_spoiled_json(originals, tmp_path, name, kind):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("cuhk", "[]"), ("icfg", "[]"), ("rstp", "[]"), ("orbench", "[]"), ("cuhk_splits", "[]")]
-    + [("cuhk_sentences", '{"annotations": []}'), ("cuhk_sentences", "{}"), ("jsonl", "\n")]
-    + [("csv", "image_path,caption,pid,split\n")],
+    [
+        *((name, "[]") for name in ("cuhk", "cuhk_splits", "icfg", "rstp", "orbench")),
+        ("cuhk_sentences", "{}"),
+        ("cuhk_sentences", '{"annotations": []}'),
+        ("jsonl", "\n"),
+        ("csv", "image_path,caption,pid,split\n"),
+    ],
 )
 def test_no_records(tmp_path, name, content):
     layout = LAYOUTS[name]

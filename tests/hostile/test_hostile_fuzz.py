@@ -51,15 +51,16 @@ def fresh(root):
 
 def read(layout, root):
     """Read and check; a refusal has to be fit for a terminal."""
+    refused = None
     try:
         table = read_annotations(layout.format, root)
     except ValueError as error:
-        assert type(error) is ValueError, "a library's own error says nothing of our files"
-        lines = str(error).splitlines()
+        refused = error
+    if refused is not None:
+        assert type(refused) is ValueError, "a library's own error says nothing of our files"
+        lines = str(refused).splitlines()
         assert len(lines) == 1 or (len(lines) <= 22 and "faulty records (" in lines[0])
-        for line in lines:
-            assert line.isprintable()
-            assert len(line) < 1_000
+        assert all(line.isprintable() and len(line) < 1_000 for line in lines)
         assert str(root) in lines[0]
         return
     keeps_its_promises(table)

@@ -38,7 +38,12 @@ QUERIES = {
     "modality of no kind": ("RGB", [8, "vis/0820/x.jpg"], "a query is made of", "correct it"),
     "modality twice": ("NIR+NIR", [8, "a", "b"], "a query is made of", "correct it"),
     "no modality": ("", [8], "a query is made of", "correct it"),
-    "kind steers": ("\x1b[2J\n", [8], r"a query is made of NIR, CP, SK, TEXT, not '\x1b[2J\n'", "cor"),
+    "kind steers": (
+        "\x1b[2J\n",
+        [8],
+        r"a query is made of NIR, CP, SK, TEXT, not '\x1b[2J\n'",
+        "cor",
+    ),
 }
 
 

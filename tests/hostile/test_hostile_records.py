@@ -206,5 +206,3 @@ def test_image_that_is_a_link_elsewhere(originals, tmp_path):
         message = refusal(lambda: read_annotations(layout.format, root), root)  # noqa: B023
         fault = Fault(print, ", record ", "is a link that leaves", "; put the file there")
         assert_told(fault, message)
-
-

@@ -88,7 +88,11 @@ def said(tasks):
         [sys.executable, PROGRAM],
         input=json.dumps(tasks),
         env=os.environ
-        | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
+        | {
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
+        },
         capture_output=True,
         text=True,
         timeout=300,

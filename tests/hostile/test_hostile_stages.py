@@ -41,7 +41,9 @@ def project(tmp_path):
 def accept_counts(folder):
     for preset in (folder / "configs" / "datasets").glob("*.yaml"):
         text = preset.read_text().replace("accept_other_counts: false", "accept_other_counts: true")
-        preset.write_text(re.sub(r"carve_val: \{identities: \d+", "carve_val: {identities: 2", text))
+        preset.write_text(
+            re.sub(r"carve_val: \{identities: \d+", "carve_val: {identities: 2", text)
+        )
 
 
 def run(script, folder, **environment):
@@ -84,10 +86,22 @@ def deep(root, layout):
 ANNOTATIONS = {
     "cut": ("rstp", cut, "data_captions.json, record ", "", "fetch it again"),
     "semicolons": ("csv", semicolons, "annotations.csv, header: ", "has no column", "with commas"),
-    "kind": ("orbench", unknown_kind, "list 'TEXT+\\x1b[2J', record 0", "a query is made of", "correct"),
+    "kind": (
+        "orbench",
+        unknown_kind,
+        "list 'TEXT+\\x1b[2J', record 0",
+        "a query is made of",
+        "correct",
+    ),
     "path": ("cuhk_sentences", steering_path, "record 2", r"'\x1b[2J\ud800.png' leaves", "correct"),
     "deep": ("jsonl", deep, "annotations.jsonl, record 0", "nested too deeply", "fetch the file"),
-    "counts": ("icfg", lambda root, layout: None, "icfg_pedes", "34,674", "accept_other_counts: true"),
+    "counts": (
+        "icfg",
+        lambda root, layout: None,
+        "icfg_pedes",
+        "34,674",
+        "accept_other_counts: true",
+    ),
 }
 
 
@@ -111,7 +125,14 @@ def test_captions_that_no_terminal_shows_are_taken_as_they_are(project):
     """Also where the terminal knows ASCII alone: what is told of them has to be printed there."""
     layout = LAYOUTS["jsonl"]
     folder = project(layout)
-    captions = ["\ud800 red", "a\x1b[2Jb", "\u202eabc", "红色", "| <script>alert(1)</script> `x`", "\0a"]
+    captions = [
+        "\ud800 red",
+        "a\x1b[2Jb",
+        "\u202eabc",
+        "红色",
+        "| <script>alert(1)</script> `x`",
+        "\0a",
+    ]
     layout.edit(
         folder / "data/raw/custom",
         lambda records: [r.update(caption=c) for r, c in zip(records, captions, strict=False)],

@@ -25,7 +25,7 @@ class Fault:
 
 
 def assert_told(fault: Fault, message: str) -> None:
-    """The answer is one line, printable and short, with file, record, what is wrong and what to do."""
+    """The answer is one short, printable line: file, record, what is wrong and what to do."""
     assert fault.where in message, message
     assert fault.says in message, message
     assert fault.remedy in message[message.index(fault.says) + len(fault.says) :], message

@@ -1,7 +1,7 @@
 """A program: read every input named on standard input with little memory, tell what was said.
 
-Standard input is JSON: a list of [name, what, arguments]. The last line that it prints is JSON: what was said by
-name, null where the input was taken.
+Standard input is JSON: a list of [name, what, arguments]. The last line that it prints is JSON:
+what was said by name, null where the input was taken.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy  # noqa: F401 -- what the readers load is no part of what they read
-import pandas  # noqa: F401
+import pandas
 import PIL.Image  # noqa: F401
 import pydantic  # noqa: F401
 

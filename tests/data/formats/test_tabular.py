@@ -33,7 +33,9 @@ def test_csv_gives_back_what_was_written(tmp_path, rows, line_end):
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(records=st.lists(st.dictionaries(TEXT, TEXT | st.integers(0, 2**63) | st.none()), max_size=5))
+@given(
+    records=st.lists(st.dictionaries(TEXT, TEXT | st.integers(0, 2**63) | st.none()), max_size=5)
+)
 def test_jsonl_gives_back_what_was_written(tmp_path, records):
     lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     found = list(read_jsonl(written(tmp_path, lines)))
@@ -53,7 +55,9 @@ def test_csv_of_common_programs(tmp_path, start, line_end):
 
 def test_csv_keeps_line_breaks_within_quotes(tmp_path):
     path = written(tmp_path, 'image_path,caption\n1.png,"two\r\nlines\r"\n')
-    assert list(read_csv(path, COLUMNS)) == [(0, {"image_path": "1.png", "caption": "two\r\nlines\r"})]
+    assert list(read_csv(path, COLUMNS)) == [
+        (0, {"image_path": "1.png", "caption": "two\r\nlines\r"})
+    ]
 
 
 def test_jsonl_passes_over_blank_lines_and_needs_no_last_line_end(tmp_path):
