@@ -134,10 +134,11 @@ def test_noise_is_in_training_alone_and_recorded(prepared):
 
 
 def test_queries_have_the_numbers_of_the_table(prepared):
-    table, _, folder = prepared("orbench", carve_val={"identities": 2, "seed": 0})
+    table, report, folder = prepared("orbench", carve_val={"identities": 2, "seed": 0})
     queries = pd.read_csv(folder / "queries.csv", keep_default_na=False)
     assert list(queries.columns) == ["kind", "pid", "raw_id", "text", "nir", "cp", "sk"]
-    assert queries["kind"].nunique() == 32
+    assert queries["kind"].value_counts().to_dict() == report["queries"]
+    assert len(report["queries"]) == 32
     numbers = dict(zip(table["raw_id"], table["pid"], strict=True))
     assert queries["pid"].tolist() == [numbers[raw_id] for raw_id in queries["raw_id"]]
 
@@ -150,7 +151,7 @@ def test_other_counts_are_refused_with_both_figures_unless_accepted(prepared, tm
     assert not (tmp_path / "prepared").exists()
     _, report, folder = prepared("rstpreid")
     assert report["differences"]
-    assert "**The counts are not those published**" in (folder / "report.md").read_text()
+    assert "**The counts are not those of the version" in (folder / "report.md").read_text()
 
 
 def test_the_files_are_reported_as_they_are(prepared):

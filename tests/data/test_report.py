@@ -6,7 +6,7 @@ import pandas as pd
 from ubg.data.report import describe, markdown
 
 READ = {"layout": "reid_raw.json", "records": 4, "repeated": [], "notes": []}
-CHANGES = {"version": None, "differences": [], "carved_val": None, "noise": None}
+CHANGES = {"version": None, "differences": [], "carved_val": None, "noise": None, "queries": {}}
 
 
 def table_of(captions=("a man", "a woman", "a boy", "a girl"), **columns):
@@ -36,7 +36,9 @@ def text_of(*arguments, **keywords):
 def test_nothing_odd_says_so():
     text = text_of(table_of())
     assert "Nothing stands out." in text
-    assert "| train | 2 | 1 | 2 | 3 to 3, none missing |" in text
+    assert "Looked for and not found: captions with white space at an edge, " in text
+    assert "| what |" not in text
+    assert "| train | 2 | 1 | 2 | 3 to 3, all used |" in text
     assert "No published counts are known" in text
     assert "## Characters" not in text
     assert "## What the reader says" not in text
@@ -53,15 +55,15 @@ def test_what_stands_out_is_said():
     assert "Training captions that are written for several identities: 1." in text
     assert "Test captions that are also written in another split: 1." in text
     assert "Training identities with one image: 2." in text
-    assert "| train | 2 | 2 | 2 | 3 to 5, 1 of them missing |" in text
+    assert "| train | 2 | 2 | 2 | 3 to 5, 1 unused |" in text
 
 
 def test_accepted_counts_show_both_figures():
     difference = {"split": "train", "what": "images", "found": 2, "published": 3}
     text = text_of(table_of(), version="v1", differences=[difference])
-    assert "**The counts are not those published** for 'v1', and accepted:" in text
+    assert "**The counts are not those of the version 'v1'**, and accepted:" in text
     assert "- train images 2 where 3 are published" in text
-    assert "The counts are those published for 'v1'." in text_of(table_of(), version="v1")
+    assert "The counts are those of the version 'v1'." in text_of(table_of(), version="v1")
 
 
 def test_carved_split_and_noise_are_said():

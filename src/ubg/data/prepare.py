@@ -1,12 +1,14 @@
 """The prepared table on disk, and the way to it from the files of a data set."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ubg.data.annotations import read_everything
 from ubg.data.carve import carve_validation
 from ubg.data.counts import Counts, compare, count_splits, nearest_version, plain
+from ubg.data.formats.records import SPLITS
 from ubg.data.noise import exchange_captions
 from ubg.files import replace_folder, write_json
 from ubg.params import Dataset, Params
@@ -17,15 +19,20 @@ if TYPE_CHECKING:
 FIGURE = "distributions.png"
 
 
-def prepare(params: Params, output: Path) -> None:
+def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> None:
     """Read the annotations of the data set in use; write table and report to `output`.
 
     The counts are checked as the files have them; then a validation split is carved and captions
     are exchanged, if the params say so. No image is opened.
 
+    Args:
+        params: name the data set.
+        output: folder to write, whole or not at all.
+        splits: that the table must have.
+
     Raises:
         ValueError: see `read_annotations`, `carve_validation` and `exchange_captions`; or the
-            counts fit no published version.
+            counts fit no published version; or one of `splits` is missing.
     """
     from ubg.data.clip_tokens import count_tokens
     from ubg.data.report import describe, markdown
@@ -39,6 +46,8 @@ def prepare(params: Params, output: Path) -> None:
     if data.carve_val is not None:
         table, raw_ids = carve_validation(table, data.carve_val.identities, data.carve_val.seed)
         changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
+    for split in splits:
+        _check_split(params.dataset, split, table[table["split"] == split])
     max_tokens = params.model.tokenizer.max_tokens
     tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
     description, distributions = describe(table, annotations.table.attrs, tokens, max_tokens)
@@ -47,13 +56,15 @@ def prepare(params: Params, output: Path) -> None:
         exchanged = int((table["caption_of"] != table["caption_id"]).sum())
         changes["noise"] = {**noise.model_dump(), "captions": exchanged}
 
-    report = description | changes
+    queries = annotations.queries
+    kinds = {} if queries is None else queries["kind"].value_counts(sort=False).to_dict()
+    report = description | changes | {"queries": kinds}
     label = dataset_label(data.title, data.synthetic)
     text = markdown(label, report, FIGURE)
     with replace_folder(output) as folder:
         write_table(table, folder / "annotations.csv")
-        if annotations.queries is not None:
-            write_table(_with_pids(annotations.queries, table), folder / "queries.csv")
+        if queries is not None:
+            write_table(_with_pids(queries, table), folder / "queries.csv")
         write_json(folder / "report.json", report)
         (folder / "report.md").write_text(text, encoding="utf-8")
         draw_annotations(folder / FIGURE, label, distributions, max_tokens)
@@ -91,6 +102,13 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
         name for name, value in zip(header, rows[0], strict=True) if isinstance(value, float)
     ]
     return table.astype(dict.fromkeys(numbers, "int64"))
+
+
+def _check_split(dataset: str, split: str, rows: "pd.DataFrame") -> None:
+    """Refuse a table that cannot be trained or measured on, before days of training."""
+    if not (rows["caption"] != "").any():
+        remedy = f" or set carve_val in configs/datasets/{dataset}.yaml" if split == "val" else ""
+        raise ValueError(f"{dataset}: no caption is of the split {split!r}; add some{remedy}")
 
 
 def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:

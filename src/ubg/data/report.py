@@ -94,9 +94,9 @@ def _counts(report: dict[str, Any]) -> Iterator[str]:
     if report["version"] is None:
         yield "No published counts are known to check them against."
     elif not differing:
-        yield f"The counts are those published for {report['version']!r}."
+        yield f"The counts are those of the version {report['version']!r}."
     else:
-        yield f"**The counts are not those published** for {report['version']!r}, and accepted:"
+        yield f"**The counts are not those of the version {report['version']!r}**, and accepted:"
         yield from ("", *(f"- {difference.words()}" for difference in differing))
     yield from ("", f"| split | {' | '.join(COUNTED)} | identities in the files |")
     yield f"|---|{'---:|' * len(COUNTED)}---|"
@@ -106,6 +106,11 @@ def _counts(report: dict[str, Any]) -> Iterator[str]:
     if report["modalities"]:
         listed = ", ".join(f"{name} {count:,}" for name, count in report["modalities"].items())
         yield from ("", f"Images by modality: {listed}.")
+    if queries := report["queries"]:
+        yield (
+            f"Queries of one or several modalities, in `queries.csv`: {sum(queries.values()):,} of "
+            f"{len(queries)} kinds."
+        )
     yield from ("", CHECKED)
 
 
@@ -159,13 +164,18 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _oddities(report: dict[str, Any]) -> Iterator[str]:
-    yield from ("## What is odd", "")
     splits = [*report["splits"]]
-    yield f"| what | {' | '.join(splits)} | the first |"
-    yield f"|---|{'---:|' * len(splits)}---|"
-    for oddity in report["oddities"]:
-        cells = [f"{oddity['counts'][split]:,}" for split in splits]
-        yield f"| {oddity['name']} | {' | '.join(cells)} | {_code(oddity['example'])} |"
+    found = [oddity for oddity in report["oddities"] if any(oddity["counts"].values())]
+    yield from ("## What is odd", "")
+    if found:
+        yield f"| what | {' | '.join(splits)} | the first |"
+        yield f"|---|{'---:|' * len(splits)}---|"
+        for oddity in found:
+            cells = [f"{oddity['counts'][split]:,}" for split in splits]
+            yield f"| {oddity['name']} | {' | '.join(cells)} | {_code(oddity['example'])} |"
+        yield ""
+    none = [oddity["name"] for oddity in report["oddities"] if oddity not in found]
+    yield f"Looked for and not found: {', '.join(none)}."
 
 
 def _characters(report: dict[str, Any]) -> Iterator[str]:
@@ -191,8 +201,9 @@ def _distributions(report: dict[str, Any], figure: str) -> Iterator[str]:
             for split in splits
         ]
         yield f"| {name.replace('_', ' ')} | {' | '.join(cells)} |"
-    yield from ("", f"Captions per image: {_listed(report['captions_per_image'])}.")
-    yield f"Images per identity: {_listed(report['images_per_identity'])}."
+    yield from ("", f"Captions per image, and how many images: {_listed(report['captions_per_image'])}.")
+    listed = _listed(report["images_per_identity"])
+    yield f"Images per identity, and how many identities: {listed}."
 
 
 def _notes(report: dict[str, Any]) -> Iterator[str]:
@@ -209,7 +220,7 @@ def _range_of_ids(raw_ids: list[Any]) -> str:
     if isinstance(low, str):
         return _code(f"{low!r} to {high!r}")
     gaps = high - low + 1 - len(raw_ids)
-    return f"{low} to {high}, {f'{gaps:,} of them missing' if gaps else 'none missing'}"
+    return f"{low} to {high}, {f'{gaps:,} unused' if gaps else 'all used'}"
 
 
 def _modalities(table: "pd.DataFrame") -> dict[str, int]:

@@ -31,7 +31,13 @@ def draw_annotations(path: str | Path, dataset: str, found: Distributions, max_t
     with figure(path, 10, 7.6) as drawing:
         for place, (name, by_split) in enumerate(found.named().items(), 1):
             axes = drawing.add_subplot(2, 2, place)
-            _draw(axes, by_split)
+            few = len(np.unique(np.concatenate(list(by_split.values())))) <= MAX_BARS
+            if few and name.startswith(("captions", "images")):
+                _draw_bars(axes, by_split)
+            else:
+                _draw_curves(axes, by_split)
+            axes.grid(axis="x", visible=False)
+            axes.set_ylim(bottom=0)
             axes.set_xlabel(f"{name}, CLIP" if "tokens" in name else name)
             axes.set_ylabel(f"{units[name.split()[-1]]} of the split, %")
             if "tokens" in name:
@@ -44,18 +50,9 @@ def draw_annotations(path: str | Path, dataset: str, found: Distributions, max_t
         drawing.legend(handles=handles, loc="outside lower left", ncols=len(handles))
 
 
-def _draw(axes: "Axes", by_split: BySplit) -> None:
-    """Bars where there are few values, else a curve of bins."""
-    values = np.unique(np.concatenate(list(by_split.values())))
-    if len(values) <= MAX_BARS:
-        _draw_bars(axes, by_split, values.tolist())
-    else:
-        _draw_curves(axes, by_split, int(values[0]), int(values[-1]))
-    axes.grid(axis="x", visible=False)
-    axes.set_ylim(bottom=0)
-
-
-def _draw_bars(axes: "Axes", by_split: BySplit, values: list[int]) -> None:
+def _draw_bars(axes: "Axes", by_split: BySplit) -> None:
+    """A group of bars for each value."""
+    values = np.unique(np.concatenate(list(by_split.values()))).tolist()
     width = 0.84 / len(by_split)
     for place, (split, numbers) in enumerate(by_split.items()):
         counts = [int((numbers == value).sum()) for value in values]
@@ -71,7 +68,10 @@ def _draw_bars(axes: "Axes", by_split: BySplit, values: list[int]) -> None:
     axes.margins(y=0.12)
 
 
-def _draw_curves(axes: "Axes", by_split: BySplit, low: int, high: int) -> None:
+def _draw_curves(axes: "Axes", by_split: BySplit) -> None:
+    """An outline for each split, over bins of a whole number of values."""
+    every = np.concatenate(list(by_split.values()))
+    low, high = int(every.min()), int(every.max())
     step = -(-(high - low + 1) // MAX_BINS)
     edges = np.arange(low, high + step + 1, step) - 0.5
     for split, numbers in by_split.items():
@@ -84,13 +84,15 @@ def _mark_limit(axes: "Axes", by_split: BySplit, max_tokens: int) -> None:
     every = np.concatenate(list(by_split.values()))
     cut = 100 * float((every > max_tokens).mean())
     axes.axvline(max_tokens + 0.5, color=INK, linestyle="--", linewidth=1.2)
+    left, right = axes.get_xlim()
+    side = 1 if max_tokens < (left + right) / 2 else -1
     axes.annotate(
         f"longer than {max_tokens}: {cut:.2g} %",
         (max_tokens + 0.5, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(-4, -2),
+        xytext=(4 * side, -2),
         textcoords="offset points",
-        ha="right",
+        ha="left" if side > 0 else "right",
         va="top",
         fontsize=9.5,
     )

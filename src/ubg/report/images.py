@@ -115,7 +115,7 @@ def draw_sizes(path: str | Path, dataset: str, sizes: Sizes, wanted: Image) -> N
         wanted: the size that they are packed in.
     """
     with figure(path, 10, 4.8) as drawing:
-        left, right = drawing.subplots(1, 2)
+        left, right = drawing.subplots(1, 2, width_ratios=(1.25, 1))
         _draw_plane(left, sizes, wanted)
         _draw_aspects(right, sizes, wanted)
         drawing.suptitle(
@@ -129,14 +129,23 @@ def draw_sizes(path: str | Path, dataset: str, sizes: Sizes, wanted: Image) -> N
 
 
 def _draw_plane(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
+    from matplotlib.colors import LogNorm
+
     distinct, counts = np.unique(
         np.stack([sizes.widths, sizes.heights], 1), axis=0, return_counts=True
     )
-    order = np.argsort(counts)
+    order = np.argsort(counts, kind="stable")
     drawn = axes.scatter(
-        *distinct[order].T, c=counts[order], s=14, cmap="viridis_r", norm="log", linewidths=0
+        *distinct[order].T,
+        c=counts[order],
+        s=14,
+        linewidths=0,
+        cmap="viridis",
+        norm=LogNorm(1, max(10, counts.max())),
     )
-    axes.figure.colorbar(drawn, ax=axes, label="images of that size", pad=0.02)
+    bar = axes.figure.colorbar(drawn, ax=axes, pad=0.02, format="{x:,.0f}")
+    bar.set_label("images of one size")
+    bar.minorticks_off()
     axes.plot(
         wanted.width,
         wanted.height,
@@ -145,7 +154,7 @@ def _draw_plane(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
         markerfacecolor="none",
         markeredgecolor=COLOURS["phase4"],
         markeredgewidth=2.2,
-        label=f"packed as {wanted.height}x{wanted.width}, height x width",
+        label=f"packed as {wanted.height}x{wanted.width} (height x width)",
         linestyle="none",
     )
     longest = max(axes.get_xlim()[1], axes.get_ylim()[1] * wanted.width / wanted.height)
@@ -158,7 +167,7 @@ def _draw_plane(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
         color=COLOURS["phase4"],
         linestyle="--",
         linewidth=1.2,
-        label="the same shape",
+        label="that shape; others are stretched to it",
         scalex=False,
         scaley=False,
     )
