@@ -162,14 +162,14 @@ def test_every_other_data_set_has_stages_of_its_own(project):
     write_rstpreid(project / "data/raw/rstpreid")
     edit(project / "configs/datasets/rstpreid.yaml", "other_counts: false", "other_counts: true")
     edit(project / "params.yaml", r"evaluate_on: \[\]", "evaluate_on: [rstpreid]")
+    listed = run(project, "dvc", "stage", "list", "--name-only").split()
+    others = {name for name in listed if "@" in name}
     evaluations = {f"evaluate_other@{name}-rstpreid" for name in SYSTEMS}
-    stages = {"prepare_other@rstpreid", *evaluations, "compare_other@rstpreid"}
-    assert stages_run(run(project, "dvc", "repro", "--dry")) == stages
-    run(project, "dvc", "repro", "evaluate_other@phase2-rstpreid")
-    stages -= {"prepare_other@rstpreid", "evaluate_other@phase2-rstpreid"}
-    assert stages_run(run(project, "dvc", "repro", "--dry")) == stages
+    assert others == {"prepare_other@rstpreid", *evaluations, "compare_other@rstpreid"}
+    one = "evaluate_other@phase2-rstpreid"
+    assert stages_run(run(project, "dvc", "repro", one)) == {"prepare_other@rstpreid", one}
+    assert stages_run(run(project, "dvc", "repro", one)) == set()
     assert "others/phase2_rstpreid.json" in run(project, "dvc", "metrics", "show")
-
     run(project, "git", "checkout", "params.yaml", "configs", "dvc.lock")
     assert stages_run(run(project, "dvc", "repro")) == set()
 
