@@ -83,7 +83,20 @@ def deep(root, layout):
     path.write_text('{"pid": ' + "[" * 100_000 + "\n")
 
 
+def no_validation(root, layout):
+    layout.edit(
+        root, lambda records: [records.remove(r) for r in records[:] if r["split"] == "val"]
+    )
+
+
 ANNOTATIONS = {
+    "no val": (
+        "csv",
+        no_validation,
+        "custom: ",
+        "no caption is of the split 'val'",
+        "set carve_val",
+    ),
     "cut": ("rstp", cut, "data_captions.json, record ", "", "fetch it again"),
     "semicolons": ("csv", semicolons, "annotations.csv, header: ", "has no column", "with commas"),
     "kind": (
