@@ -138,8 +138,9 @@ def _draw_plane(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
     drawn = axes.scatter(
         *distinct[order].T,
         c=counts[order],
-        s=14,
-        linewidths=0,
+        s=12 + 14 * np.log10(counts[order]),
+        linewidths=np.where(counts[order] < 10, 0, 0.4),
+        edgecolors=INK,
         cmap="viridis",
         norm=LogNorm(1, max(10, counts.max())),
     )
