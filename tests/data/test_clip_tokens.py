@@ -19,7 +19,7 @@ def length():
 
 
 def test_lengths_are_those_of_the_tokenizer_of_the_text_tower(length):
-    texts = ["A man.", "  a\u200b man .\n", "红色 coat", "x" * 300, "\ud800", "it's 1,80 m & <b>", "É"]
+    texts = ["A man.", "  a\u200b man .\n", "红色 coat", "x" * 300, "\ud800", "it's 1,80 m", "É"]
     assert count_tokens(texts).tolist() == [length(text) for text in texts]
     assert length("A man.") == 5  # begin, a, man, full stop, end
 

@@ -30,4 +30,3 @@ def test_each_image_identity_and_caption_counts_once():
     }
     assert histogram(found.words_per_caption) == {"1": 3, "2": 1, "3": 1}
     assert summary(found.words_per_caption["train"]) == {"min": 1, "median": 2.0, "max": 3}
-

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.data.normalise import normalise_caption
 from ubg.data.formats.records import SPLITS
 from ubg.data.image_pack import NO_IMAGE
+from ubg.data.normalise import normalise_caption
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -140,8 +140,8 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
         yield f"Test captions that are also written in another split: {shared:,}."
     if single := odd["identities with one image"]["train"]:
         yield (
-            f"Training identities with one image: {single:,}. `sampler: identity` repeats it within "
-            "a batch."
+            f"Training identities with one image: {single:,}. `sampler: identity` repeats it "
+            "within a batch."
         )
     if broken := sum(odd["captions with lone surrogates"].values()):
         yield f"Captions that were decoded wrongly and hold halves of characters: {broken:,}."
@@ -201,7 +201,8 @@ def _distributions(report: dict[str, Any], figure: str) -> Iterator[str]:
             for split in splits
         ]
         yield f"| {name.replace('_', ' ')} | {' | '.join(cells)} |"
-    yield from ("", f"Captions per image, and how many images: {_listed(report['captions_per_image'])}.")
+    listed = _listed(report["captions_per_image"])
+    yield from ("", f"Captions per image, and how many images: {listed}.")
     listed = _listed(report["images_per_identity"])
     yield f"Images per identity, and how many identities: {listed}."
 

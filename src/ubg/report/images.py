@@ -100,7 +100,8 @@ def markdown(dataset: str, sizes: Sizes, wanted: Image) -> str:
         f"enlarged to {wanted.height}x{wanted.width} both ways": _share(smaller),
         "wider than high": _share(wide),
     }
-    lines = [f"# {dataset}: images", "", "Sizes are height x width, in pixels.", "", "| | |", "|---|---|"]
+    lines = [f"# {dataset}: images", "", "Sizes are height x width, in pixels.", ""]
+    lines += ["| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join([*lines, "", "![sizes](sizes.png)"]) + "\n"
 
