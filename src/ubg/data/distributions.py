@@ -49,9 +49,9 @@ def distributions(
     pictured = table[table["image_id"] != NO_IMAGE]
     images = pictured.drop_duplicates("image_id")
     described = queries.loc[queries["image_id"] != NO_IMAGE, "image_id"].value_counts()
-    captions = images["image_id"].map(described).fillna(0).to_numpy(np.int64)
+    captions = np.asarray(images["image_id"].map(described).fillna(0), np.int64)
     people = table.drop_duplicates("pid")
-    shown = people["pid"].map(images["pid"].value_counts()).fillna(0).to_numpy(np.int64)
+    shown = np.asarray(people["pid"].map(images["pid"].value_counts()).fillna(0), np.int64)
     words = np.array([len(caption.split()) for caption in queries["caption"]], np.int64)
     return Distributions(
         captions_per_image=_by_split(images, captions),

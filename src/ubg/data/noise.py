@@ -72,5 +72,5 @@ def _derangement(pids: NDArray[np.int64], rate: float, shuffler: Shuffler) -> ND
             continue  # mended by the exchange of an earlier one
         # At most N - 1 captions are ruled out, as no pid has more than half of them.
         partner = shuffler.choose(np.flatnonzero((pids != pid) & (pids[source] != pid)))
-        source[[place, partner]] = source[[partner, place]]
+        source[place], source[partner] = source[partner], source[place]
     return source

@@ -113,7 +113,7 @@ def _check_split(dataset: str, split: str, rows: "pd.DataFrame") -> None:
 
 def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:
     """The published version that the counts fit, for the report."""
-    facts = {"version": None, "differences": [], "carved_val": None, "noise": None}
+    facts: dict[str, Any] = {"version": None, "differences": [], "carved_val": None, "noise": None}
     nearest = nearest_version(counts, plain(data.counts))
     if nearest is None:
         return facts

@@ -136,11 +136,13 @@ def _draw_plane(axes: "Axes", sizes: Sizes, wanted: Image) -> None:
         np.stack([sizes.widths, sizes.heights], 1), axis=0, return_counts=True
     )
     order = np.argsort(counts, kind="stable")
+    widths, heights = distinct[order].T
     drawn = axes.scatter(
-        *distinct[order].T,
+        widths,
+        heights,
         c=counts[order],
         s=12 + 14 * np.log10(counts[order]),
-        linewidths=np.where(counts[order] < 10, 0, 0.4),
+        linewidths=np.where(counts[order] < 10, 0, 0.4).tolist(),
         edgecolors=INK,
         cmap="viridis",
         norm=LogNorm(1, max(10, counts.max())),
