@@ -117,6 +117,11 @@ def test_system_is_measured_on_others_and_overlap_is_warned_about(trained, capsy
     assert (project / f"metrics/{SYSTEM}.json").read_bytes() == before
 
 
+def test_other_that_was_not_prepared_says_what_to_run(trained):
+    with pytest.raises(ValueError, match=r"others/custom: is not prepared; .*prepare_other@custom"):
+        run(trained("custom"), "evaluate", SYSTEM, ["custom", "rstpreid"])
+
+
 def test_own_data_set_scores_the_same_as_an_other(trained):
     project = trained("custom")
     run(project, "prepare_other", "custom")

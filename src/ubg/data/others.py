@@ -18,7 +18,7 @@ def prepare_other(params: Params) -> None:
         params: with the other data set in use, see `load_other`.
 
     Raises:
-        ValueError: as `prepare` and `pack_images`.
+        ValueError: as `prepare` and `pack_images`; a test split must be there, and no other.
     """
     folder = OTHERS / params.dataset
     prepare(params, folder / "prepared", splits=("test",))

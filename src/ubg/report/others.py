@@ -29,6 +29,12 @@ def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
     Raises:
         ValueError: there is no such model or no such prepared data set.
     """
+    for name in names:
+        if not (OTHERS / name / "images").is_dir():
+            raise ValueError(
+                f"{OTHERS / name}: is not prepared; put {name} into evaluate_on of params.yaml and "
+                f"run `dvc repro prepare_other@{name}`"
+            )
     model, tokenizer, trained_with = load_trained(Path("models") / system)
     model.to(best_device())
     max_tokens = trained_with.tokenizer.max_tokens
