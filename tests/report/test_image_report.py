@@ -42,11 +42,22 @@ def test_report_names_the_extremes_and_opens_no_image_twice(images, tmp_path):
     text = (tmp_path / "report" / "report.md").read_text()
     assert text.startswith("# X (synthetic): images\n")
     assert "| images | 3: PNG 1, JPEG 1, BMP 1 |" in text
-    assert "34x13 (`small.png`)" in text
-    assert "800x374 (`large.jpg`)" in text
+    assert "34x13 (`'small.png'`)" in text
+    assert "800x374 (`'large.jpg'`)" in text
     assert "| enlarged to 192x64 both ways | 1 (33.3 %) |" in text
     assert "| wider than high | 1 (33.3 %) |" in text
     assert (tmp_path / "report" / "sizes.png").stat().st_size > 1000
+
+
+def test_names_hold_whatever_a_file_system_holds(images, tmp_path):
+    """A name that is no UTF-8 reaches Python with lone surrogates."""
+    name = "a|b`\udcff.png"
+    try:
+        (images / "small.png").rename(images / name)
+    except OSError:
+        pytest.skip("the file system takes UTF-8 alone")
+    write_image_report(table_of(name), images, WANTED, "X", tmp_path / "report")
+    assert r"(`'a\|b'\udcff.png'`)" in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_images_of_one_size_are_drawn_too(images, tmp_path):

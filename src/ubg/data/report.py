@@ -18,8 +18,8 @@ LISTED = 12
 NOTES_SHOWN = 50
 CHECKED = (
     "Checked, or there would be no report: every image is a file below the folder of images, no "
-    "identity is in two splits, no image has two identities, every record of the training split "
-    "has an image and a caption."
+    "identity is in two splits, no image has two identities, no caption is blank, every record of "
+    "the training split has an image and a caption."
 )
 
 
@@ -76,10 +76,10 @@ def markdown(title: str, report: dict[str, Any], figure: str) -> str:
     sections = (
         _counts(report),
         _to_look_at(report),
+        _notes(report),
         _oddities(report),
         _characters(report),
         _distributions(report, figure),
-        _notes(report),
     )
     lines = [f"# {title}: annotations", ""]
     for section in sections:
@@ -118,8 +118,10 @@ def _to_look_at(report: dict[str, Any]) -> Iterator[str]:
     yield from ("## To look at before training", "")
     remarks = [*_remarks(report)]
     yield from (f"- {remark}" for remark in remarks)
-    if not remarks:
+    if not remarks and not report["notes"]:
         yield "Nothing stands out."
+    elif not remarks:
+        yield "Only what the reader says."
 
 
 def _remarks(report: dict[str, Any]) -> Iterator[str]:

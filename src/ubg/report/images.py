@@ -85,7 +85,7 @@ def markdown(dataset: str, sizes: Sizes, wanted: Image) -> str:
     wide = aspects < 1
 
     def named(place: np.intp) -> str:
-        path = sizes.paths[place].replace("`", "'")
+        path = repr(sizes.paths[place]).replace("`", "'").replace("|", "\\|")
         return f"{sizes.heights[place]}x{sizes.widths[place]} (`{path}`)"
 
     formats = ", ".join(f"{name} {count:,}" for name, count in sizes.formats.items())
