@@ -2,4 +2,4 @@
 
 from hypothesis import settings
 
-settings.register_profile("thorough", max_examples=1_500)
+settings.register_profile("thorough", max_examples=3_000)

@@ -16,7 +16,7 @@ from ubg.data.image_pack import NO_IMAGE
 from ubg.data.prepare import load_prepared, write_table
 
 FUZZ = settings(
-    max_examples=settings.default.max_examples * 2 // 5,
+    max_examples=settings.default.max_examples // 5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -134,7 +134,7 @@ def test_prepare_annotations_refuses(project, name):
     assert contents(folder) == before
 
 
-def test_captions_that_no_terminal_shows_are_taken_as_they_are(project):
+def test_what_no_terminal_shows_and_no_number_holds_is_taken_as_it_is(project):
     """Also where the terminal knows ASCII alone: what is told of them has to be printed there."""
     layout = LAYOUTS["jsonl"]
     folder = project(layout)
@@ -146,10 +146,14 @@ def test_captions_that_no_terminal_shows_are_taken_as_they_are(project):
         "| <script>alert(1)</script> `x`",
         "\0a",
     ]
-    layout.edit(
-        folder / "data/raw/custom",
-        lambda records: [r.update(caption=c) for r, c in zip(records, captions, strict=False)],
-    )
+
+    def make_odd(records):
+        for record, caption in zip(records, captions, strict=False):
+            record["caption"] = caption
+        for record in records:
+            record["pid"] = record["pid"].removeprefix("person-") + "0" * 30
+
+    layout.edit(folder / "data/raw/custom", make_odd)
     result = run(TABLE, folder, PYTHONIOENCODING="ascii")
     assert result.returncode == 0, result.stderr
     report = (folder / "data/prepared/report.md").read_text(encoding="utf-8")
@@ -157,21 +161,9 @@ def test_captions_that_no_terminal_shows_are_taken_as_they_are(project):
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "<script>" not in re.sub("`[^`]*`", "", text), "it is no code in the report"
-
-
-def test_identity_that_is_a_number_beyond_all_others(project):
-    layout = LAYOUTS["csv"]
-    folder = project(layout)
-    layout.edit(
-        folder / "data/raw/custom",
-        lambda records: [
-            r.update(pid=re.sub(r"person-(\d+)", r"\g<1>0000000000000000000000", r["pid"]))
-            for r in records
-        ],
-    )
-    result = run(TABLE, folder)
-    assert result.returncode == 0, result.stderr
-    assert load_prepared(folder / "data/prepared")["raw_id"].str.len().min() > 20
+    table = load_prepared(folder / "data/prepared")
+    assert table["caption"].tolist()[: len(captions)] == captions
+    assert table["raw_id"].str.len().min() == 32
 
 
 def test_pack_images_refuses_a_bomb_and_keeps_what_was_packed(project):
