@@ -54,8 +54,11 @@ def test_table_of_the_miniature_survives_with_its_types(cuhk_root, tmp_path):
 
 
 def test_missing_table_says_how_to_make_it(tmp_path):
-    with pytest.raises(ValueError, match=r"dvc repro prepare_annotations"):
-        load_prepared(tmp_path)
+    for content in (None, "", '"split","pid"\n', '"split"\ntrain\n'):
+        if content is not None:
+            (tmp_path / "annotations.csv").write_text(content)
+        with pytest.raises(ValueError, match=r"dvc repro prepare_annotations"):
+            load_prepared(tmp_path)
 
 
 def test_ids_that_look_like_numbers_stay_text(tmp_path):

@@ -92,15 +92,13 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
             # Numbers alone are unquoted. Not pandas' reader, which takes a caption "NA" for none.
-            header, *rows = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
+            header, first, *others = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{path}: cannot be read ({error}); make it with `dvc repro prepare_annotations`"
         ) from None
-    table = pd.DataFrame(rows, columns=header, dtype=object)
-    numbers = [
-        name for name, value in zip(header, rows[0], strict=True) if isinstance(value, float)
-    ]
+    table = pd.DataFrame([first, *others], columns=header, dtype=object)
+    numbers = [name for name, value in zip(header, first, strict=True) if isinstance(value, float)]
     return table.astype(dict.fromkeys(numbers, "int64"))
 
 
