@@ -42,8 +42,8 @@ def generate(params: SynthPedes, output: str | Path, processes: int = 1) -> None
     Writes:
         imgs/vis/<pid>/<pid>_<n>.jpg: RGB, 192 x 64; nir, cp and sk beside vis.
         annotations/reid_raw.json: list of {split, captions, file_path, processed_tokens, id}.
-        annotations/id_captions.json: {id, file_path, identity}; cloth_captions.json: {id, file_path,
-            cloth}.
+        annotations/id_captions.json: list of {id, file_path, identity}.
+        annotations/cloth_captions.json: list of {id, file_path, cloth}.
         contact_sheet.png: some identities and their captions, to look at.
     """
     sizes = dict(
