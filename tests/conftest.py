@@ -14,7 +14,7 @@ IDENTITIES = {"train": 8, "val": 3, "test": 4}
 
 
 def write_cuhk_miniature(root: Path, images_per_identity: int = 2) -> Path:
-    """Write `reid_raw.json` and `imgs/` below `root`: plain figures in nameable colours."""
+    """Write `annotations/reid_raw.json` and `imgs/`: plain figures in nameable colours."""
     rng = np.random.default_rng(0)
     records, identity = [], 0
     for split, count in IDENTITIES.items():
@@ -42,7 +42,8 @@ def write_cuhk_miniature(root: Path, images_per_identity: int = 2) -> Path:
                         "id": identity,
                     }
                 )
-    (root / "reid_raw.json").write_text(json.dumps(records))
+    (root / "annotations").mkdir()
+    (root / "annotations" / "reid_raw.json").write_text(json.dumps(records))
     return root
 
 

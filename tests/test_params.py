@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ubg.params import load_params
+from ubg.params import load_other, load_params
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -24,13 +24,44 @@ def edit(path, old, new):
     path.write_text(text)
 
 
-@pytest.mark.parametrize("dataset", ["synthpedes", "cuhk_pedes"])
+DATASETS = sorted(path.stem for path in (REPOSITORY / "configs" / "datasets").iterdir())
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("scale", ["tiny", "base"])
 def test_every_shipped_preset_is_valid(project, dataset, scale):
     edit(project / "params.yaml", "dataset: synthpedes", f"dataset: {dataset}")
     edit(project / "params.yaml", "scale: tiny", f"scale: {scale}")
     params = load_params(project)
     assert (params.dataset, params.scale) == (dataset, scale)
+    assert params.raw_root == Path("data/raw") / dataset
+
+
+@pytest.mark.parametrize(
+    ("dataset", "images", "identities", "captions"),
+    [("cuhk_pedes", 40_206, 13_003, 80_440), ("rstpreid", 20_505, 4_101, 41_010)],
+)
+def test_published_counts_add_up_to_the_published_sums(
+    project, dataset, images, identities, captions
+):
+    edit(project / "params.yaml", "dataset: synthpedes", f"dataset: {dataset}")
+    versions = load_params(project).data.counts
+    assert versions
+    for splits in versions.values():
+        assert sum(counts.images for counts in splits.values()) == images
+        assert sum(counts.identities for counts in splits.values()) == identities
+        assert sum(counts.captions for counts in splits.values()) == captions
+
+
+def test_another_data_set_comes_with_its_own_preset_and_without_noise(project):
+    edit(project / "params.yaml", "rate: 0.0", "rate: 0.3")
+    other = load_other("rstpreid", project)
+    assert (other.dataset, other.data.title) == ("rstpreid", "RSTPReid")
+    assert other.raw_root == Path("data/raw/rstpreid")
+    assert other.noise.rate == 0
+    assert other.model == load_params(project).model
+    with pytest.raises(ValueError, match=r"'mars' has no preset; allowed: .*rstpreid"):
+        load_other("mars", project)
 
 
 def test_scientific_notation_without_a_point_is_a_number(project):
@@ -54,7 +85,14 @@ FAULTS = [
     ("params.yaml", "processes: 1", "processes: 0", ["launcher.processes: 0", "greater than 0"]),
     ("params.yaml", "scale: tiny", "scale: huge", ["scale: 'huge' has no preset", "base, tiny"]),
     ("params.yaml", "scale: tiny", "scale: ../tiny", ["scale: '../tiny' is not allowed"]),
-    ("params.yaml", "dataset: synthpedes", "dataset: mars", ["cuhk_pedes, synthpedes"]),
+    ("params.yaml", "dataset: synthpedes", "dataset: mars", ["rstpreid, synthpedes"]),
+    (
+        "params.yaml",
+        r"evaluate_on: \[\]",
+        "evaluate_on: [mars]",
+        ["evaluate_on.0: 'mars' has no preset"],
+    ),
+    ("params.yaml", r"evaluate_on: \[\]", "evaluate_on: rstpreid", ["evaluate_on: 'rstpreid'"]),
     (
         "configs/scales/tiny.yaml",
         "name: adamw",
@@ -174,6 +212,24 @@ FAULTS = [
         "format: cuhk_pedes",
         "format: cuhk",
         ["configs/datasets/synthpedes.yaml: format: 'cuhk'", "'cuhk_pedes'"],
+    ),
+    (
+        "configs/datasets/synthpedes.yaml",
+        "carve_val: null",
+        "carve_val: {identities: 0, seed: 1}",
+        ["synthpedes.yaml: carve_val.identities: 0 is not allowed", "greater than 0"],
+    ),
+    (
+        "configs/datasets/synthpedes.yaml",
+        r"counts: \{\}",
+        "counts: {first: {train: {images: 1, identities: 1}}}",
+        ["synthpedes.yaml: counts.first.train.captions: missing; add it"],
+    ),
+    (
+        "configs/datasets/synthpedes.yaml",
+        "source: null",
+        "",
+        ["synthpedes.yaml: source: missing; add it"],
     ),
 ]
 

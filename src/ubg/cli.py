@@ -1,6 +1,7 @@
 """What every stage script shares: one line instead of a traceback when the input is at fault."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Iterable
 
@@ -33,6 +34,9 @@ def run_systems_stage(
 
 def exit_cleanly(stage: Callable[[], None]) -> None:
     """Run `stage`; a ValueError, which says what is wrong with the input, ends it with status 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What is told of a data set may hold characters that the terminal does not know.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         stage()
     except ValueError as error:

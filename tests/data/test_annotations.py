@@ -1,4 +1,4 @@
-"""The CUHK-PEDES reader: the table it gives, and one clear line for each fault."""
+"""The table of a data set, and one clear line for each fault of its records and images."""
 
 import json
 import os
@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ubg.data.annotations import read_annotations
-from ubg.data.formats.json_list import MAX_ELEMENT_CHARACTERS, read_json_list
+from ubg.data.formats.json_list import read_json_list
+from ubg.data.formats.text_file import MAX_RECORD_CHARACTERS
 
 
 def read(root):
@@ -16,7 +17,7 @@ def read(root):
 
 
 def edit(root, change):
-    path = root / "reid_raw.json"
+    path = root / "annotations" / "reid_raw.json"
     records = json.loads(path.read_text())
     change(records)
     path.write_text(json.dumps(records))
@@ -92,8 +93,8 @@ FAULTS = {
     "path windows": (put(file_path="..\\x.png"), "record 3: image path '..\\\\x.png' leaves"),
     "path zero byte": (put(file_path="a\0b"), "record 3: image path 'a\\x00b' leaves"),
     "path empty": (put(file_path=""), "record 3: image path '' should be '.'"),
-    "path too long": (put(file_path="a" * 300), "' is not in"),
-    "path unspeakable": (put(file_path="\ud800.png"), "image '\\ud800.png' is not in"),
+    "path too long": (put(file_path="a" * 300), "'… is not in"),
+    "path unspeakable": (put(file_path="\ud800.png"), "image path '\\ud800.png' leaves"),
     "path folder": (put(file_path="cam_0"), "record 3: image 'cam_0' is not in"),
     "path not normal": (put(file_path="./cam_0/x"), "record 3: image path './cam_0/x' should be"),
     "image missing": (put(file_path="cam_0/no.png"), "record 3: image 'cam_0/no.png' is not in"),
@@ -110,7 +111,7 @@ def test_fault_names_file_and_record(cuhk_root, name):
         read(cuhk_root)
     message = str(raised.value)
     assert expected in message
-    assert str(cuhk_root / "reid_raw.json") in message
+    assert str(cuhk_root / "annotations" / "reid_raw.json") in message
     assert "\n" not in message
 
 
@@ -134,7 +135,7 @@ def test_fault_names_file_and_record(cuhk_root, name):
     ],
 )
 def test_file_that_is_no_list_of_records(cuhk_root, content, expected):
-    (cuhk_root / "reid_raw.json").write_bytes(content)
+    (cuhk_root / "annotations" / "reid_raw.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"reid_raw\.json") as raised:
         read(cuhk_root)
     assert expected in str(raised.value)
@@ -144,29 +145,29 @@ def test_file_that_is_no_list_of_records(cuhk_root, content, expected):
 def test_file_longer_than_what_is_decoded_at_once_gives_every_record(cuhk_root):
     """The file is read in windows; records and their separators lie across the borders."""
     original = read(cuhk_root)
-    path = cuhk_root / "reid_raw.json"
+    path = cuhk_root / "annotations" / "reid_raw.json"
     records = json.loads(path.read_text())
     for number, record in enumerate(records):
         record["processed_tokens"] = ["x" * (150_000 + number)]
     path.write_text("\ufeff" + json.dumps(records, indent=1), encoding="utf-8")
-    assert path.stat().st_size > 4 * MAX_ELEMENT_CHARACTERS
+    assert path.stat().st_size > 4 * MAX_RECORD_CHARACTERS
     assert read(cuhk_root).equals(original)
-    path.write_text(" " * (MAX_ELEMENT_CHARACTERS + 1) + json.dumps(records))
+    path.write_text(" " * (MAX_RECORD_CHARACTERS + 1) + json.dumps(records))
     assert read(cuhk_root).equals(original)
 
 
 @pytest.mark.parametrize("border", range(-3, 4))
 def test_list_is_read_the_same_wherever_a_window_ends(tmp_path, border):
     start = '[{"a": "'
-    filler = "x" * (MAX_ELEMENT_CHARACTERS - len(start) - 4 + border)
+    filler = "x" * (MAX_RECORD_CHARACTERS - len(start) - 4 + border)
     content = start + filler + '"} , {"b": [1, 2]},\n{}]\n'
     (tmp_path / "list.json").write_text(content)
     assert list(read_json_list(tmp_path / "list.json")) == [{"a": filler}, {"b": [1, 2]}, {}]
 
 
 def test_annotations_that_are_no_file(cuhk_root):
-    (cuhk_root / "reid_raw.json").unlink()
-    os.mkfifo(cuhk_root / "reid_raw.json")
+    (cuhk_root / "annotations" / "reid_raw.json").unlink()
+    os.mkfifo(cuhk_root / "annotations" / "reid_raw.json")
     with pytest.raises(ValueError, match=r"reid_raw\.json: is not a file"):
         read(cuhk_root)
 
@@ -182,8 +183,11 @@ def test_missing_file_and_missing_folder(cuhk_root):
     (cuhk_root / "imgs").rename(cuhk_root / "pictures")
     with pytest.raises(ValueError, match=r"imgs: is not a folder"):
         read(cuhk_root)
-    (cuhk_root / "reid_raw.json").unlink()
-    with pytest.raises(ValueError, match=r"reid_raw\.json: cannot be read: No such file"):
+    (cuhk_root / "annotations" / "reid_raw.json").unlink()
+    with pytest.raises(ValueError, match=r"annotations: has no annotations; put reid_raw\.json or"):
+        read(cuhk_root)
+    (cuhk_root / "annotations").rmdir()
+    with pytest.raises(ValueError, match=r"annotations: cannot be read: No such file .*; put the"):
         read(cuhk_root)
 
 
@@ -241,7 +245,7 @@ NEARLY_RIGHT = st.fixed_dictionaries(
 )
 @given(content=st.lists(NEARLY_RIGHT | JSON, max_size=4) | JSON)
 def test_any_json_gives_a_table_or_a_value_error(cuhk_root, content):
-    (cuhk_root / "reid_raw.json").write_text(json.dumps(content))
+    (cuhk_root / "annotations" / "reid_raw.json").write_text(json.dumps(content))
     try:
         table = read(cuhk_root)
     except ValueError:

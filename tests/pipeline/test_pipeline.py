@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from miniatures import write_rstpreid
 
 REPOSITORY = Path(__file__).parents[2]
 SHRUNK = {
@@ -45,7 +46,7 @@ def run(project: Path, *command: str) -> str:
 
 
 def stages_run(output: str) -> set[str]:
-    return set(re.findall(r"Running stage '(\w+)'", output))
+    return set(re.findall(r"Running stage '([^']+)'", output))
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -155,6 +156,22 @@ def test_number_of_processes_is_followed_by_the_training_stages(project):
     (changed,) = re.findall(r"^\{.*\}$", run(project, "dvc", "status", "--json"), re.MULTILINE)
     run(project, "git", "checkout", "params.yaml")
     assert json.loads(changed).keys() == {f"train_{name}" for name in SYSTEMS}
+
+
+def test_every_other_data_set_has_stages_of_its_own(project):
+    write_rstpreid(project / "data/raw/rstpreid")
+    edit(project / "configs/datasets/rstpreid.yaml", "other_counts: false", "other_counts: true")
+    edit(project / "params.yaml", r"evaluate_on: \[\]", "evaluate_on: [rstpreid]")
+    listed = run(project, "dvc", "stage", "list", "--name-only").split()
+    others = {name for name in listed if "@" in name}
+    evaluations = {f"evaluate_other@{name}-rstpreid" for name in SYSTEMS}
+    assert others == {"prepare_other@rstpreid", *evaluations, "compare_other@rstpreid"}
+    one = "evaluate_other@phase2-rstpreid"
+    assert stages_run(run(project, "dvc", "repro", one)) == {"prepare_other@rstpreid", one}
+    assert stages_run(run(project, "dvc", "repro", one)) == set()
+    assert "others/phase2_rstpreid.json" in run(project, "dvc", "metrics", "show")
+    run(project, "git", "checkout", "params.yaml", "configs", "dvc.lock")
+    assert stages_run(run(project, "dvc", "repro")) == set()
 
 
 def test_experiment_overrides_a_parameter_and_shows_in_the_tables(project):

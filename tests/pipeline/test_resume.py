@@ -46,6 +46,7 @@ def prepared(tmp_path_factory) -> Path:
     write_cuhk_miniature(project / "data/raw/cuhk_pedes")
     changes = {
         "params.yaml": [("dataset: synthpedes", "dataset: cuhk_pedes")],
+        "configs/datasets/cuhk_pedes.yaml": [("other_counts: false", "other_counts: true")],
         "configs/scales/tiny.yaml": [
             ("vocab_size: 1000", "vocab_size: 80"),
             ("dropout: 0.0", "dropout: 0.2"),

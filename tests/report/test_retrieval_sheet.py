@@ -30,8 +30,8 @@ def read_images(indices):
     ).copy()
 
 
-def query(caption="a man", pid=5, top=(3, 0, 1)):
-    return RetrievedQuery(caption, pid, 1, np.array(top), np.array([0.9, 0.5, -0.001]), 0.58, 2)
+def query(caption="a man", pid=5, top=(3, 0, 1), image=1):
+    return RetrievedQuery(caption, pid, image, np.array(top), np.array([0.9, 0.5, -0.001]), 0.58, 2)
 
 
 def draw(tmp_path, queries):
@@ -69,6 +69,13 @@ def test_tick_and_cross_differ_in_shape(tmp_path, monkeypatch):
 def test_the_described_image_stands_left_of_the_matches(tmp_path):
     sheet = draw(tmp_path, [query()])
     assert (sheet[HEADER_HEIGHT + 100, FIRST_MATCH - STEP - GAP + FRAME + 32] == 10).all()
+
+
+def test_a_query_without_an_image_of_its_own_leaves_that_place_empty(tmp_path):
+    sheet = draw(tmp_path, [query(image=None)])
+    own = slice(FIRST_MATCH - STEP - GAP, FIRST_MATCH - GAP)
+    assert (sheet[HEADER_HEIGHT - 30 : HEADER_HEIGHT + THUMB_HEIGHT, own] == 255).all()
+    assert (sheet[HEADER_HEIGHT + 100, FIRST_MATCH + FRAME + 32] == 30).all()
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def project(cuhk_root, tmp_path):
     params = ["dataset: cuhk_pedes" if line.startswith("dataset:") else line for line in params]
     params = ["scale: tiny" if line.startswith("scale:") else line for line in params]
     (folder / "params.yaml").write_text("\n".join(params) + "\n")
+    preset = folder / "configs" / "datasets" / "cuhk_pedes.yaml"
+    preset.write_text(preset.read_text().replace("other_counts: false", "other_counts: true"))
     (folder / "data" / "raw").mkdir(parents=True)
     cuhk_root.rename(folder / "data" / "raw" / "cuhk_pedes")
     return folder
@@ -66,17 +68,22 @@ def test_both_stages_write_what_the_loaders_read(project):
 
 
 def remove_annotations(project):
-    (project / "data/raw/cuhk_pedes/reid_raw.json").unlink()
+    (project / "data/raw/cuhk_pedes/annotations/reid_raw.json").unlink()
 
 
 def truncate_annotations(project):
-    path = project / "data/raw/cuhk_pedes/reid_raw.json"
+    path = project / "data/raw/cuhk_pedes/annotations/reid_raw.json"
     path.write_bytes(path.read_bytes()[:-200])
 
 
 def climb_out(project):
-    path = project / "data/raw/cuhk_pedes/reid_raw.json"
+    path = project / "data/raw/cuhk_pedes/annotations/reid_raw.json"
     path.write_text(path.read_text().replace("cam_0/0001_0.jpg", "../../0001_0.jpg"))
+
+
+def insist_on_counts(project):
+    path = project / "configs/datasets/cuhk_pedes.yaml"
+    path.write_text(path.read_text().replace("other_counts: true", "other_counts: false"))
 
 
 def misspell_scale(project):
@@ -87,9 +94,10 @@ def misspell_scale(project):
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [
-        (remove_annotations, "reid_raw.json: cannot be read: No such file"),
+        (remove_annotations, "annotations: has no annotations; put reid_raw.json or "),
         (truncate_annotations, "reid_raw.json, record 29: "),
         (climb_out, "record 0: image path '../../0001_0.jpg' leaves"),
+        (insist_on_counts, "train images 16 where 34,054 are published, "),
         (misspell_scale, "params.yaml: scale: 'tny' has no preset"),
     ],
 )

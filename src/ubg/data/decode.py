@@ -1,5 +1,8 @@
 """One image file, which may be anything, to pixels of the wanted size."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,11 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 256 * 2**20
+LARGE_PIXELS = 4_000_000
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
+
+# Threads decode at once, and a picture of `MAX_PIXELS` takes more than a gigabyte while it is.
+_one_large_at_a_time = threading.Lock()
 
 
 def decode_image(source: str | Path | Image.Image, height: int, width: int) -> NDArray[np.uint8]:
@@ -22,6 +29,25 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
     """
     if isinstance(source, Image.Image):
         return _pixels(source, height, width)
+    with _opened(source) as image:
+        large = image.width * image.height > LARGE_PIXELS
+        with _one_large_at_a_time if large else nullcontext():
+            return _pixels(image, height, width)
+
+
+def read_header(source: str | Path) -> tuple[int, int, str]:
+    """Width and height in pixels, as stored, and the format; no pixel is decoded.
+
+    Raises:
+        ValueError: as `decode_image`, as far as the header tells.
+    """
+    with _opened(source) as image:
+        return image.width, image.height, str(image.format)
+
+
+@contextmanager
+def _opened(source: str | Path) -> Iterator[Image.Image]:
+    """The image, of which the header alone has been read; what PIL raises becomes a ValueError."""
     try:
         size = Path(source).stat().st_size
         if size == 0:
@@ -29,19 +55,19 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
         if size > MAX_BYTES:
             raise ValueError(f"has {size:,} bytes, more than {MAX_BYTES:,}")
         with Image.open(source, formats=FORMATS) as image:
-            # The header alone has been read so far.
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(
                     f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}"
                 )
-            return _pixels(image, height, width)
+            yield image
+            return
     except Image.UnidentifiedImageError:
         reason = f"is no image of a known format ({', '.join(FORMATS)})"
     except Image.DecompressionBombError as error:
         reason = f"is too large: {error}"
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
-        # What PIL raises on damaged files, depending on the format.
-        reason = getattr(error, "strerror", None) or str(error)
+    except Exception as error:
+        # What PIL raises on damaged files is not the same in any two formats.
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     raise ValueError(f"{source}: {reason}")
 
 

@@ -1,5 +1,7 @@
 """Many faults of one input, told together."""
 
+SHOWN_CHARACTERS = 80
+
 
 class Faults:
     """Collects faults, one line each, and raises them in one ValueError.
@@ -30,3 +32,8 @@ class Faults:
         more = self.count - len(self.lines)
         lines = self.lines + ([f"... and {more:,} more"] if more else [])
         raise ValueError("\n  ".join([f"{self.summary} ({self.count:,}):", *lines]))
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text from outside, in quotes and printable whatever it holds."""
+    return repr(text[:SHOWN_CHARACTERS]) + ("…" if len(text) > SHOWN_CHARACTERS else "")

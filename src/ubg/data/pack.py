@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ubg.data.decode import decode_image
 from ubg.data.faults import Faults
+from ubg.data.image_pack import NO_IMAGE
 from ubg.files import replace_folder, write_json
 from ubg.params import Image
 
@@ -30,7 +31,7 @@ def pack_images(
     The result is the same whatever the number of threads.
 
     Args:
-        table: with `image_id` and `image_path`.
+        table: with `image_id` and `image_path`; rows of `NO_IMAGE` are passed over.
         images: the folder that the paths are relative to.
         size: height and width, and how many broken images may be left out.
         output: folder to write, whole or not at all.
@@ -39,7 +40,8 @@ def pack_images(
     Raises:
         ValueError: more than `size.max_broken` images are broken; each with path and reason.
     """
-    wanted = table.drop_duplicates("image_id").sort_values("image_id")
+    pictured = table[table["image_id"] != NO_IMAGE]
+    wanted = pictured.drop_duplicates("image_id").sort_values("image_id")
     ids = wanted["image_id"].tolist()
     paths = wanted["image_path"].tolist()
     kept, dropped = [], []
@@ -74,12 +76,9 @@ def pack_images(
                     pixels.write(result.data)
                 bar.update()
         if len(dropped) > size.max_broken:
-            faults = Faults(
-                f"{images}: broken images; replace them, or allow some with image.max_broken",
-                shown=None,
-            )
+            faults = Faults(f"{images}: broken images", shown=None)
             for image in dropped:
-                faults.add(image["reason"])
+                faults.add(f"{image['reason']}; replace it, or allow some with image.max_broken")
             faults.raise_if_any()
         if not kept:
             raise ValueError(f"{images}: no image is left")

@@ -1,34 +1,74 @@
-"""The prepared table on disk and the report of what is odd in it."""
+"""The prepared table on disk, and the way to it from the files of a data set."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ubg.data.annotations import read_annotations
+from ubg.data.annotations import read_everything
+from ubg.data.carve import carve_validation
+from ubg.data.counts import Counts, compare, count_splits, nearest_version, plain
 from ubg.data.formats.records import SPLITS
+from ubg.data.noise import exchange_captions
 from ubg.files import replace_folder, write_json
-from ubg.params import Params
+from ubg.params import Dataset, Params
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = ("pid", "raw_id", "image_id", "caption_id")
+FIGURE = "distributions.png"
 
 
-def prepare(params: Params, output: Path) -> None:
-    """Read the annotations of the data set in use; write the table and the report to `output`.
+def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> None:
+    """Read the annotations of the data set in use; write table and report to `output`.
+
+    The counts are checked as the files have them; then a validation split is carved and captions
+    are exchanged, if the params say so. No image is opened.
+
+    Args:
+        params: name the data set.
+        output: folder to write, whole or not at all.
+        splits: that the table must have.
 
     Raises:
-        ValueError: see `read_annotations`.
+        ValueError: see `read_annotations`, `carve_validation` and `exchange_captions`; or the
+            counts fit no published version; or one of `splits` is missing.
     """
-    data = params.data
-    table = read_annotations(data.format, params.raw_root, data.annotations, data.images)
-    report = describe(table)
+    from ubg.data.clip_tokens import count_tokens
+    from ubg.data.report import describe, markdown
+    from ubg.report.annotations import draw_annotations
+    from ubg.report.style import dataset_label
+
+    data, noise = params.data, params.noise
+    annotations = read_everything(data.format, params.raw_root)
+    table = annotations.table
+    changes = _check_counts(params.dataset, data, count_splits(table))
+    if data.carve_val is not None:
+        table, raw_ids = carve_validation(table, data.carve_val.identities, data.carve_val.seed)
+        changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
+    for split in splits:
+        _check_split(params.dataset, split, table[table["split"] == split])
+    max_tokens = params.model.tokenizer.max_tokens
+    tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
+    description, distributions = describe(table, annotations.table.attrs, tokens, max_tokens)
+    if noise.rate > 0:
+        table = exchange_captions(table, noise.rate, noise.seed)
+        exchanged = int((table["caption_of"] != table["caption_id"]).sum())
+        changes["noise"] = {**noise.model_dump(), "captions": exchanged}
+
+    queries = annotations.queries
+    kinds = {} if queries is None else queries["kind"].value_counts(sort=False).to_dict()
+    report = description | changes | {"queries": kinds}
+    label = dataset_label(data.title, data.synthetic)
+    text = markdown(label, report, FIGURE)
     with replace_folder(output) as folder:
         write_table(table, folder / "annotations.csv")
+        if queries is not None:
+            write_table(_with_pids(queries, table), folder / "queries.csv")
         write_json(folder / "report.json", report)
-        (folder / "report.md").write_text(_markdown(data.title, report), encoding="utf-8")
-    print(_markdown(data.title, report))
+        (folder / "report.md").write_text(text, encoding="utf-8")
+        draw_annotations(folder / FIGURE, label, distributions, max_tokens)
+    print(text)
     print(f"written to {output}")
 
 
@@ -51,85 +91,39 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
     path = Path(folder) / "annotations.csv"
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
-            header, *rows = csv.reader(file)
+            # Numbers alone are unquoted. Not pandas' reader, which takes a caption "NA" for none.
+            header, first, *others = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{path}: cannot be read ({error}); make it with `dvc repro prepare_annotations`"
         ) from None
-    # Not pandas' own reader, which takes a caption "NA" for a missing value.
-    table = pd.DataFrame(rows, columns=header, dtype=object)
-    return table.astype(dict.fromkeys(NUMBERS, "int64"))
+    table = pd.DataFrame([first, *others], columns=header, dtype=object)
+    numbers = [name for name, value in zip(header, first, strict=True) if isinstance(value, float)]
+    return table.astype(dict.fromkeys(numbers, "int64"))
 
 
-def describe(table: "pd.DataFrame") -> dict[str, Any]:
-    """Counts of each split, and how many captions, images and identities are odd in which way.
-
-    Args:
-        table: as `read_annotations` returns it.
-    """
-    captions = table["caption"]
-    images = table.drop_duplicates("image_id")
-    identities_of_caption = table.groupby(captions)["pid"].nunique()
-    words = captions.map(lambda caption: len(caption.split()))
-    return {
-        "splits": {
-            split: {
-                "images": int(rows["image_id"].nunique()),
-                "identities": int(rows["pid"].nunique()),
-                "captions": len(rows),
-            }
-            for split in SPLITS
-            if len(rows := table[table["split"] == split])
-        },
-        "captions_per_image": _histogram(table.groupby("image_id").size()),
-        "images_per_identity": _histogram(images.groupby("pid").size()),
-        "words_per_caption": {
-            "min": int(words.min()),
-            "median": float(words.median()),
-            "max": int(words.max()),
-        },
-        "oddities": {
-            "records of an image that was listed before": table.attrs["records"] - len(images),
-            "identities with one image": int((images.groupby("pid").size() == 1).sum()),
-            "captions written more than once": int((captions.value_counts() > 1).sum()),
-            "captions shared by several identities": int((identities_of_caption > 1).sum()),
-            "captions with white space at an edge": int((captions != captions.str.strip()).sum()),
-            "captions with line breaks": int(captions.str.contains(r"[\r\n]").sum()),
-            "captions with control characters": int(
-                captions.str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").sum()
-            ),
-            "captions with characters beyond ASCII": int(
-                captions.str.contains(r"[^\x00-\x7f]").sum()
-            ),
-        },
-    }
+def _check_split(dataset: str, split: str, rows: "pd.DataFrame") -> None:
+    """Refuse a table that cannot be trained or measured on, before days of training."""
+    if not (rows["caption"] != "").any():
+        remedy = f" or set carve_val in configs/datasets/{dataset}.yaml" if split == "val" else ""
+        raise ValueError(f"{dataset}: no caption is of the split {split!r}; add some{remedy}")
 
 
-def _histogram(counts: "pd.Series[int]") -> dict[str, int]:
-    return {str(value): int(number) for value, number in counts.value_counts().sort_index().items()}
+def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:
+    """The published version that the counts fit, for the report."""
+    facts: dict[str, Any] = {"version": None, "differences": [], "carved_val": None, "noise": None}
+    nearest = nearest_version(counts, plain(data.counts))
+    if nearest is None:
+        return facts
+    version, differing = nearest
+    if differing and not data.accept_other_counts:
+        raise ValueError(compare(dataset, version, differing))
+    return facts | {"version": version, "differences": [d._asdict() for d in differing]}
 
 
-def _markdown(title: str, report: dict[str, Any]) -> str:
-    lines = [f"# {title}: annotations", "", "| split | images | identities | captions |"]
-    lines += ["|---|---:|---:|---:|"]
-    lines += [
-        f"| {split} | {n['images']:,} | {n['identities']:,} | {n['captions']:,} |"
-        for split, n in report["splits"].items()
-    ]
-    words = report["words_per_caption"]
-    lines += [
-        "",
-        f"Words per caption: {words['min']} to {words['max']}, median {words['median']:g}.",
-        f"Captions per image: {_listed(report['captions_per_image'])}.",
-        f"Images per identity: {_listed(report['images_per_identity'])}.",
-        "",
-        "| oddity | count |",
-        "|---|---:|",
-        *(f"| {name} | {count:,} |" for name, count in report["oddities"].items()),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _listed(histogram: dict[str, int]) -> str:
-    return ", ".join(f"{value} ({number:,} times)" for value, number in histogram.items())
+def _with_pids(queries: "pd.DataFrame", table: "pd.DataFrame") -> "pd.DataFrame":
+    """The queries with the numbers that their identities have in the table."""
+    pid_of = dict(zip(table["raw_id"], table["pid"], strict=True))
+    numbered = queries.copy()
+    numbered.insert(1, "pid", [pid_of[raw_id] for raw_id in queries["raw_id"]])
+    return numbered

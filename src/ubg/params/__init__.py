@@ -20,6 +20,7 @@ from ubg.params.generation import (
     VqTokens,
 )
 from ubg.params.irra import Irra, IrraLosses
+from ubg.params.noise import Noise
 from ubg.params.read import read_section
 from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
 from ubg.params.towers import (
@@ -52,6 +53,7 @@ __all__ = [
     "IrraLosses",
     "Launcher",
     "Losses",
+    "Noise",
     "Optimiser",
     "Params",
     "Scale",
@@ -68,6 +70,7 @@ __all__ = [
     "VqganDiscriminator",
     "VqganFit",
     "VqganPerceptual",
+    "load_other",
     "load_params",
     "load_synthpedes",
 ]
@@ -102,9 +105,12 @@ class Experiment(Section):
     """The keys of `params.yaml` itself."""
 
     dataset: PresetName
+    data_root: str
     scale: PresetName
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     gen_weight: NonNegative
+    noise: Noise
+    evaluate_on: tuple[PresetName, ...]
     generation: Generation
     launcher: Launcher
 
@@ -117,7 +123,8 @@ class Params(Experiment):
 
     @property
     def raw_root(self) -> Path:
-        return Path("data/raw") / self.dataset
+        """The folder of the data set in use: `annotations/` and `imgs/`."""
+        return Path(self.data_root) / self.dataset
 
 
 def load_params(root: str | Path = ".") -> Params:
@@ -129,12 +136,28 @@ def load_params(root: str | Path = ".") -> Params:
     """
     root = Path(root)
     experiment = read_section(Experiment, root / "params.yaml", root)
-    dataset_file = _preset(root, "datasets", experiment.dataset)
-    scale_file = _preset(root, "scales", experiment.scale)
+    for place, name in enumerate(experiment.evaluate_on):
+        _preset(root, "datasets", name, f"evaluate_on.{place}")
+    dataset_file = _preset(root, "datasets", experiment.dataset, "dataset")
+    scale_file = _preset(root, "scales", experiment.scale, "scale")
     return Params(
         **dict(experiment),
         data=read_section(Dataset, dataset_file, root),
         model=read_section(Scale, scale_file, root),
+    )
+
+
+def load_other(name: str, root: str | Path = ".") -> Params:
+    """`load_params` with the data set `name` in use instead, and without noise.
+
+    Raises:
+        ValueError: as `load_params`.
+    """
+    root = Path(root)
+    params = load_params(root)
+    data = read_section(Dataset, _preset(root, "datasets", name, "evaluate_on"), root)
+    return params.model_copy(
+        update={"dataset": name, "data": data, "noise": Noise(rate=0.0, seed=0)}
     )
 
 
@@ -145,16 +168,17 @@ def load_synthpedes(root: str | Path = ".") -> SynthPedes:
         ValueError: as `load_params`.
     """
     root = Path(root)
-    path = _preset(root, "datasets", "synthpedes")
+    path = _preset(root, "datasets", "synthpedes", "dataset")
     section = read_section(Dataset, path, root).synthpedes
     if section is None:
         raise ValueError(f"{path.relative_to(root)}: synthpedes: missing; add it")
     return section
 
 
-def _preset(root: Path, kind: str, name: str) -> Path:
+def _preset(root: Path, kind: str, name: str, key: str) -> Path:
+    """The file of a preset that `params.yaml` names under `key`."""
     path = root / "configs" / kind / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
-        raise ValueError(f"params.yaml: {kind[:-1]}: {name!r} has no preset; allowed: {known}")
+        raise ValueError(f"params.yaml: {key}: {name!r} has no preset; allowed: {known}")
     return path

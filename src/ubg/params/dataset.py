@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ubg.params.section import Count, Section
+from ubg.params.section import Count, Positive, Section
 
 
 class SynthPedes(Section):
@@ -17,12 +17,43 @@ class SynthPedes(Section):
     images_per_identity: Annotated[int, Field(ge=1, le=16)]
 
 
+class SplitCounts(Section):
+    """How much a split holds. An image that is listed twice counts once."""
+
+    images: Count
+    identities: Count
+    captions: Count
+
+
+class CarveVal(Section):
+    """Identities of the training split to be taken for validation, drawn by `seed`."""
+
+    identities: Positive
+    seed: Count
+
+
 class Dataset(Section):
-    """One file of `configs/datasets/`: the format and the files below `data/raw/<dataset>`."""
+    """One file of `configs/datasets/`.
+
+    Attributes:
+        title: the name that reports print.
+        format: the reader; see `ubg.data.formats`.
+        synthetic: whether the images are drawn.
+        source: the collection that the images come from; two data sets of one source overlap.
+        counts: the published counts, by version of the data set, then by split. None are checked if
+            it is empty.
+        accept_other_counts: read files that fit no version, and report it.
+        carve_val: for a data set that has no validation split.
+        synthpedes: what to draw.
+    """
 
     title: str
-    format: Literal["cuhk_pedes"]
-    annotations: str
-    images: str
+    format: Literal[
+        "cuhk_pedes", "icfg_pedes", "rstpreid", "orbench", "identity_clothing", "custom"
+    ]
     synthetic: bool
+    source: str | None
+    counts: dict[str, dict[Literal["train", "val", "test"], SplitCounts]]
+    accept_other_counts: bool
+    carve_val: CarveVal | None
     synthpedes: SynthPedes | None = None

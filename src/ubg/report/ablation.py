@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,6 +43,9 @@ class _Part(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
+M = TypeVar("M", bound=_Part)
+
+
 class Direction(_Part):
     """Retrieval metrics in percent."""
 
@@ -62,6 +65,12 @@ class Directions(_Part):
 
 class LastWeights(_Part):
     """Results of the last weights instead of the selected ones."""
+
+    test: Directions
+
+
+class OtherMetrics(_Part):
+    """What `metrics/others/<system>_<data set>.json` must hold."""
 
     test: Directions
 
@@ -98,7 +107,13 @@ def read_metrics(folder: str | Path, systems: Iterable[str]) -> dict[str, System
             naming file, key and what to do.
     """
     systems = set(systems)
-    return {name: _read_system(Path(folder), name) for name in COLOURS if name in systems}
+    return {
+        name: read_metrics_file(
+            SystemMetrics, Path(folder) / f"{name}.json", f"run `dvc repro evaluate_{name}`"
+        )
+        for name in COLOURS
+        if name in systems
+    }
 
 
 def ablation_rows(
@@ -162,12 +177,12 @@ def write_markdown(
         "- split: test, weights selected on validation; text-to-image unless said, percent",
         "- in brackets: difference to the system in the last column, in points",
         "",
-        _markdown_line(["system", *COLUMNS.values(), "compared with"]),
-        _markdown_line(["---", *["---:"] * len(COLUMNS), "---"]),
+        markdown_line(["system", *COLUMNS.values(), "compared with"]),
+        markdown_line(["---", *["---:"] * len(COLUMNS), "---"]),
     ]
     for row in rows:
         cells = [_cell(row, key) for key in COLUMNS]
-        lines.append(_markdown_line([row.system, *cells, row.step_before or "–"]))
+        lines.append(markdown_line([row.system, *cells, row.step_before or "–"]))
     if any(row.intervals for row in rows):
         lines += _interval_lines(rows)
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -225,9 +240,12 @@ def draw_ablation(path: str | Path, rows: list[AblationRow], dataset: str) -> No
         drawing.legend(loc="outside lower left", ncols=len(rows))
 
 
-def _read_system(folder: Path, system: str) -> SystemMetrics:
-    path = folder / f"{system}.json"
-    again = f"run `dvc repro evaluate_{system}`"
+def read_metrics_file(kind: type[M], path: Path, again: str) -> M:
+    """Read one file of metrics; `again` says in faults what makes it anew.
+
+    Raises:
+        ValueError: as `read_metrics`.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -235,7 +253,7 @@ def _read_system(folder: Path, system: str) -> SystemMetrics:
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read: {error}; {again}") from None
     try:
-        return SystemMetrics.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
@@ -256,13 +274,13 @@ def _interval_lines(rows: list[AblationRow]) -> list[str]:
         "",
         "## Differences, text to image, with 95 % intervals over the queries",
         "",
-        _markdown_line(["step", *(COLUMNS[metric] for metric in METRICS)]),
-        _markdown_line(["---", *["---:"] * len(METRICS)]),
+        markdown_line(["step", *(COLUMNS[metric] for metric in METRICS)]),
+        markdown_line(["---", *["---:"] * len(METRICS)]),
     ]
     for row in rows:
         if row.intervals is not None:
             cells = [difference_cell(interval) for interval in row.intervals.values()]
-            lines.append(_markdown_line([f"{row.system} – {row.step_before}", *cells]))
+            lines.append(markdown_line([f"{row.system} – {row.step_before}", *cells]))
     return [*lines, "", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
 
 
@@ -271,5 +289,5 @@ def _cell(row: AblationRow, key: str) -> str:
     return value if row.differences is None else f"{value} ({row.differences[key]:+z.2f})"
 
 
-def _markdown_line(cells: list[str]) -> str:
+def markdown_line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"

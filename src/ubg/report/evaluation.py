@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.data.image_pack import ImagePack
+from ubg.data.image_pack import NO_IMAGE, ImagePack
 from ubg.data.prepare import load_prepared
 from ubg.files import replace_folder, write_json
 from ubg.model_folder import load_trained
@@ -50,8 +50,8 @@ def evaluate_system(system: str, params: Params) -> None:
                 features.text_QD, features.image_GD, split.text_pids, split.image_pids
             )
             measured[split_name] = {
-                "t2i": _rounded(summarise(text_to_image)),
-                "i2t": _rounded(summarise(image_to_text)),
+                "t2i": rounded(summarise(text_to_image)),
+                "i2t": rounded(summarise(image_to_text)),
             }
             if (name, split_name) == ("selected", "test"):
                 label = dataset_label(params.data.title, params.data.synthetic) + ", test"
@@ -121,10 +121,13 @@ def _retrieved(
     similarity_G = image_GD @ text_QD[query]
     top = np.argsort(-similarity_G, kind="stable")[:SHEET_MATCHES]
     described = split.table["image_id"].iloc[query]
+    image = None
+    if described != NO_IMAGE:
+        image = int(np.flatnonzero(split.image_ids == described)[0])
     return RetrievedQuery(
         caption=split.table["caption"].iloc[query],
         pid=int(split.text_pids[query]),
-        image=int(np.flatnonzero(split.image_ids == described)[0]),
+        image=image,
         top=top,
         scores=similarity_G[top],
         average_precision=float(ranking.average_precision[query]),
@@ -136,5 +139,5 @@ def _read_gallery(pack: ImagePack, split: Split, items: NDArray[np.int64]) -> ND
     return pack.read(pack.row_of(split.image_ids[items]))
 
 
-def _rounded(values: dict[str, float]) -> dict[str, float]:
+def rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in values.items()}

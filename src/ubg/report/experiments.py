@@ -26,7 +26,7 @@ class Experiment:
         name: as `dvc exp list` shows it.
         dataset: the data set's label.
         seed: of training.
-        params: all other params by dotted key, those of the presets too, as `flatten` has them.
+        params: the other params by dotted key, those of the presets too, as `flatten` has them.
         metrics, queries: by system, text-to-image results on test in the second.
     """
 
@@ -100,10 +100,13 @@ def read_experiment(name: str, systems: list[str], root: str | Path = ".") -> Ex
 
 
 def flatten(params: Params) -> dict[str, Any]:
-    """All params but the seed by dotted key, each preset's keys as they stand in its file."""
+    """All params but the seed by dotted key, each preset's keys as they stand in its file.
+
+    What else the systems are tested on is left out too: it changes no result here.
+    """
     values = params.model_dump()
     values |= values.pop("model") | values.pop("data")
-    del values["seed"]
+    del values["seed"], values["evaluate_on"]
     return dict(_leaves("", values))
 
 

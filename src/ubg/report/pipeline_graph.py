@@ -22,7 +22,8 @@ BOX = (1.8, 0.52)
 def read_graph(root: str | Path) -> "DiGraph[str]":
     """Stages as nodes, with their outputs under `outs`; an edge where one reads another's output.
 
-    Edges that a longer path implies are left out. `${name}` stands for a value of `params.yaml`.
+    Edges that a longer path implies are left out, and so are stages that are repeated for every
+    value of a list. `${name}` stands for a value of `params.yaml`.
 
     Args:
         root: the folder of `dvc.yaml` and `params.yaml`.
@@ -31,7 +32,10 @@ def read_graph(root: str | Path) -> "DiGraph[str]":
 
     params = yaml.safe_load((Path(root) / "params.yaml").read_text(encoding="utf-8"))
     text = (Path(root) / "dvc.yaml").read_text(encoding="utf-8")
-    stages = yaml.safe_load(Template(text).safe_substitute(params))["stages"]
+    every = yaml.safe_load(Template(text).safe_substitute(params))["stages"]
+    stages = {
+        name: stage for name, stage in every.items() if not {"foreach", "matrix"} & stage.keys()
+    }
     outs = {name: _paths(stage, "outs", "metrics", "plots") for name, stage in stages.items()}
     graph = networkx.DiGraph()
     graph.add_nodes_from(stages)

@@ -28,7 +28,7 @@ class RetrievedQuery:
     Attributes:
         caption: the query.
         pid: the identity it describes.
-        image: index in the gallery of the image it describes.
+        image: index in the gallery of the image it describes; None where it describes a person.
         top: [K], gallery indices, best first.
         scores: [K], their cosine similarities.
         average_precision: 0 to 1.
@@ -37,7 +37,7 @@ class RetrievedQuery:
 
     caption: str
     pid: int
-    image: int
+    image: int | None
     top: NDArray[np.int64]
     scores: NDArray[np.floating]
     average_precision: float
@@ -87,7 +87,7 @@ def draw_retrieval_sheet(
         read_images: from gallery indices [n] to images uint8 [n, H, W, 3].
     """
     matches = len(queries[0].top)
-    _, height, width, _ = read_images(np.array([queries[0].image])).shape
+    _, height, width, _ = read_images(queries[0].top[:1]).shape
     thumb = (round(width * THUMB_HEIGHT / height), THUMB_HEIGHT)
     step = thumb[0] + 2 * FRAME + GAP
     first_match = MARGIN + CAPTION_WIDTH + 2 * GAP + step + GAP
@@ -98,15 +98,17 @@ def draw_retrieval_sheet(
 
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    _draw_header(draw, title, first_match)
+    described = any(query.image is not None for query in queries)
+    _draw_header(draw, title, first_match, described)
     for row, query in enumerate(queries):
         top = HEADER_HEIGHT + row * ROW_HEIGHT
         if row > 0:
             draw.line([(MARGIN, top - 9), (size[0] - MARGIN, top - 9)], fill="#e0e0e0")
         _draw_caption(draw, query, top)
-        described, *found = read_images(np.concatenate([[query.image], query.top]))
-        left = first_match - step - GAP
-        _paste(sheet, described, (left, top), thumb, FAINT)
+        if query.image is not None:
+            (described,) = read_images(np.array([query.image]))
+            _paste(sheet, described, (first_match - step - GAP, top), thumb, FAINT)
+        found = read_images(query.top)
         for place, (image, item, score) in enumerate(
             zip(found, query.top, query.scores, strict=True)
         ):
@@ -123,7 +125,7 @@ def _distinct(order: NDArray[np.int64], pids: NDArray[Any], count: int) -> NDArr
     return order[np.sort(first)[:count]]
 
 
-def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int) -> None:
+def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int, described: bool) -> None:
     draw.text((MARGIN, 16), title, fill=INK, font=font(20, bold=True))
     key = (
         ("✓ green frame: same identity", HIT),
@@ -137,8 +139,9 @@ def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int) -> Non
     small = font(12)
     draw.text((MARGIN, HEADER_HEIGHT - 22), "query", fill=FAINT, font=small)
     draw.text((first_match, HEADER_HEIGHT - 22), "best matches", fill=FAINT, font=small)
-    described = MARGIN + CAPTION_WIDTH + 2 * GAP
-    draw.text((described, HEADER_HEIGHT - 22), "its image", fill=FAINT, font=small)
+    if described:
+        left = MARGIN + CAPTION_WIDTH + 2 * GAP
+        draw.text((left, HEADER_HEIGHT - 22), "its image", fill=FAINT, font=small)
 
 
 def _draw_caption(draw: ImageDraw.ImageDraw, query: RetrievedQuery, top: int) -> None:

@@ -24,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(root: Path, name: str) -> list[dict]:
-    return json.loads((root / name).read_text(encoding="utf-8"))
+    return json.loads((root / "annotations" / name).read_text(encoding="utf-8"))
 
 
 def test_records_have_the_layout_of_cuhk_pedes(root: Path) -> None:

@@ -72,6 +72,8 @@ def project(tmp_path_factory) -> Path:
     shutil.copytree(REPOSITORY / "configs", project / "configs")
     params = (REPOSITORY / "params.yaml").read_text()
     (project / "params.yaml").write_text(params.replace("synthpedes", "cuhk_pedes", 1))
+    preset = project / "configs/datasets/cuhk_pedes.yaml"
+    preset.write_text(preset.read_text().replace("other_counts: false", "other_counts: true"))
     write_cuhk_miniature(project / "data/raw/cuhk_pedes")
     for name in ("prepare_annotations.py", "pack_images.py"):
         assert run(project, name)[0] == 0

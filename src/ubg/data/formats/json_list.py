@@ -1,4 +1,4 @@
-"""Reading of a JSON list element by element, so that memory stays small whatever the file holds."""
+"""Reading of JSON lists element by element, so that memory stays small whatever the file holds."""
 
 import json
 import re
@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-MAX_FILE_BYTES = 2**30
-MAX_ELEMENT_CHARACTERS = 2**20
-MAX_DIGITS = 20
+from ubg.data.formats.text_file import (
+    MAX_RECORD_CHARACTERS,
+    RECORD_DECODER,
+    UNREADABLE,
+    check_count,
+    open_text,
+    reason,
+)
 
-_ALLOWED = f"the {MAX_ELEMENT_CHARACTERS:,} characters that a record may have"
+MAX_NAMES = 1_000
+MAX_NAME_CHARACTERS = 200
+
+_ALLOWED = f"the {MAX_RECORD_CHARACTERS:,} characters that a record may have"
+_REMEDY = "the file is truncated, damaged or of another format, fetch it again"
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -21,45 +30,39 @@ def read_json_list(path: Path) -> Iterator[Any]:
         ValueError: missing, too large, not UTF-8, not a list, truncated, nested too deeply, or an
             object that has a field twice; the message names file and record, counted from 0.
     """
-    try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise ValueError(f"{path}: is not a file; put the annotations there")
-        if size > MAX_FILE_BYTES:
-            raise ValueError(f"{path}: has {size:,} bytes, more than {MAX_FILE_BYTES:,}; split it")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _elements(path, file)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}; put the file there") from None
-
-
-def _elements(path: Path, file: TextIO) -> Iterator[Any]:
-    window = _Window(file)
     number = 0
-    try:
-        if (first := window.character()) != "[":
-            raise ValueError(f"the file should begin with '[', a list of records, not {first!r}")
-        more = window.peek() != "]"
-        while more:
-            yield window.element()
-            following = window.character()
-            if following not in (",", "]"):
-                raise ValueError(f"should be followed by ',' or ']', not {following!r}")
-            more = following == ","
-            number += 1
-        if number and window.peek():
-            raise ValueError("text follows after the list")
-    except UnicodeDecodeError:
-        fault = "is not UTF-8 here or soon after; convert the file"
-    except json.JSONDecodeError as error:
-        fault = f"{error.msg}; the file is truncated or not JSON, fetch it again"
-    except RecursionError:
-        fault = "is nested too deeply"
-    except ValueError as error:
-        fault = f"{error}; the file is truncated, damaged or of another format"
-    else:
-        return
-    raise ValueError(f"{path}, record {number}: {fault}")
+    with open_text(path) as file:
+        try:
+            window = _Window(file)
+            for element in window.elements():
+                yield element
+                number += 1
+            window.end()
+        except UNREADABLE as error:
+            raise ValueError(f"{path}, record {number}: {reason(error)}") from None
+
+
+def read_json_lists(path: Path) -> Iterator[tuple[str, int, Any]]:
+    """The elements of the lists in the one object that a JSON file holds.
+
+    Returns:
+        The name of the list, the number of the element in it, from 0, and the element.
+
+    Raises:
+        ValueError: as `read_json_list`; the message names file, list and record.
+    """
+    where = str(path)
+    with open_text(path) as file:
+        try:
+            window = _Window(file)
+            for name in window.names():
+                where = f"{path}, list {name!r}, record 0"
+                for number, element in enumerate(window.elements()):
+                    yield name, number, element
+                    where = f"{path}, list {name!r}, record {number + 1}"
+            window.end()
+        except UNREADABLE as error:
+            raise ValueError(f"{where}: {reason(error)}") from None
 
 
 class _Window:
@@ -69,9 +72,69 @@ class _Window:
         self._file = file
         self._text = ""
         self._at = 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
+        self._count = 0
 
-    def peek(self) -> str:
+    def elements(self) -> Iterator[Any]:
+        """The values of the list that begins here."""
+        if (first := self._character()) != "[":
+            raise ValueError(f"should begin with '[', a list of records, not {first!r}; {_REMEDY}")
+        if self._peek() == "]":
+            self._character()
+            return
+        following = ","
+        while following == ",":
+            check_count(self._count)
+            self._count += 1
+            value = self._value()
+            following = self._character()
+            if following not in (",", "]"):
+                raise ValueError(f"should be followed by ',' or ']', not {following!r}; {_REMEDY}")
+            yield value
+
+    def names(self) -> Iterator[str]:
+        """The names in the object that begins here; what stands behind one is read by the caller.
+
+        A generator of this kind goes on where the caller's reading has ended.
+        """
+        if (first := self._character()) != "{":
+            raise ValueError(
+                f"should begin with '{{', an object of lists of records, not {first!r}; {_REMEDY}"
+            )
+        if self._peek() == "}":
+            self._character()
+            return
+        seen: set[str] = set()
+        following = ","
+        while following == ",":
+            name = self._name()
+            if name in seen:
+                raise ValueError(f"has the list {name!r} twice; keep one")
+            seen.add(name)
+            if len(seen) > MAX_NAMES:
+                raise ValueError(f"has more than {MAX_NAMES:,} lists; {_REMEDY}")
+            yield name
+            following = self._character()
+            if following not in (",", "}"):
+                raise ValueError(
+                    f"list {name!r} should be followed by ',' or '}}', not {following!r}; {_REMEDY}"
+                )
+
+    def end(self) -> None:
+        """Refuse anything that follows."""
+        if self._peek():
+            raise ValueError(f"text follows after the list; {_REMEDY}")
+
+    def _name(self) -> str:
+        if self._peek() != '"':
+            raise ValueError(f"the name of a list should begin with '\"'; {_REMEDY}")
+        name: str = self._value()
+        if len(name) > MAX_NAME_CHARACTERS:
+            raise ValueError(f"the name of a list has {len(name):,} characters; {_REMEDY}")
+        if (following := self._character()) != ":":
+            raise ValueError(f"{name!r} should be followed by ':', not {following!r}; {_REMEDY}")
+        return name
+
+    def _peek(self) -> str:
         """The next character that is not white space; none at the end of the file."""
         while True:
             space = _SPACE.match(self._text, self._at)
@@ -82,45 +145,36 @@ class _Window:
             if not self._refill():
                 return ""
 
-    def character(self) -> str:
+    def _character(self) -> str:
         """The same, passed over."""
-        character = self.peek()
-        self._at += 1
+        character = self._peek()
+        self._at += len(character)
         return character
 
-    def element(self) -> Any:
+    def _value(self) -> Any:
         """The next JSON value, which may begin in this window and end in the following."""
-        self.peek()
+        self._peek()
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._text, self._at)
+                value, end = RECORD_DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                if len(self._text) - self._at > MAX_ELEMENT_CHARACTERS:
-                    raise ValueError(f"{error.msg} within {_ALLOWED}") from None
+                if len(self._text) - self._at > MAX_RECORD_CHARACTERS:
+                    raise ValueError(
+                        f"{error.msg} (its character {error.pos - self._at:,}) within {_ALLOWED}; "
+                        f"{_REMEDY}"
+                    ) from None
                 if not self._refill():
                     raise
             else:
-                if end - self._at > MAX_ELEMENT_CHARACTERS:
-                    raise ValueError(f"does not end within {_ALLOWED}")
+                if end - self._at > MAX_RECORD_CHARACTERS:
+                    raise ValueError(f"does not end within {_ALLOWED}; {_REMEDY}")
+                # A number that ends with the window may go on in the following.
+                if end == len(self._text) and self._refill():
+                    continue
                 self._at = end
                 return value
 
     def _refill(self) -> bool:
-        more = self._file.read(MAX_ELEMENT_CHARACTERS)
+        more = self._file.read(MAX_RECORD_CHARACTERS)
         self._text, self._at = self._text[self._at :] + more, 0
         return bool(more)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"has the field {twice[:40]!r} twice")
-    return fields
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"has a number of {len(digits):,} digits")
-    return int(digits)

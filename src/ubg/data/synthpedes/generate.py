@@ -41,8 +41,9 @@ def generate(params: SynthPedes, output: str | Path, processes: int = 1) -> None
 
     Writes:
         imgs/vis/<pid>/<pid>_<n>.jpg: RGB, 192 x 64; nir, cp and sk beside vis.
-        reid_raw.json: list of {split, captions, file_path, processed_tokens, id}.
-        id_captions.json, cloth_captions.json: {id, file_path, identity} and {id, file_path, cloth}.
+        annotations/reid_raw.json: list of {split, captions, file_path, processed_tokens, id}.
+        annotations/id_captions.json: list of {id, file_path, identity}.
+        annotations/cloth_captions.json: list of {id, file_path, cloth}.
         contact_sheet.png: some identities and their captions, to look at.
     """
     sizes = dict(
@@ -66,7 +67,7 @@ def generate(params: SynthPedes, output: str | Path, processes: int = 1) -> None
         for drawn in mapped(draw, members):
             records += drawn
             progress.update(params.images_per_identity + len(MODALITIES))
-        _write_annotations(folder, records)
+        _write_annotations(folder / "annotations", records)
         shown = [r for r in records if r["split"] == "test"]
         contact_sheet(shown[: SHEET_IDENTITIES * params.images_per_identity], folder).save(
             folder / "contact_sheet.png"
@@ -124,6 +125,7 @@ def _save(image: Image.Image, path: Path) -> None:
 
 
 def _write_annotations(folder: Path, records: list[Record]) -> None:
+    folder.mkdir()
     keys = {
         "reid_raw.json": ("split", "captions", "file_path", "processed_tokens", "id"),
         "id_captions.json": ("id", "file_path", "identity"),

@@ -1,0 +1,133 @@
+"""Every data set from its files to the metrics of a system, on miniatures, and on each other."""
+
+import contextlib
+import csv
+import importlib.util
+import json
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+import pytest
+from miniatures import MINIATURES
+
+REPOSITORY = Path(__file__).parents[2]
+SYSTEM = "phase2"
+SMALL = {
+    r"vocab_size: 1000": "vocab_size: 150",
+    r"epochs: \d+, batch_size: 64": "epochs: 1, batch_size: 8",
+    r"siglip: \{width: 128, layers: 3": "siglip: {width: 128, layers: 1",
+    r"t5: \{width: 128, layers: 2": "t5: {width: 128, layers: 1",
+}
+
+
+def edit(path: Path, changes: dict[str, str]) -> None:
+    text = path.read_text()
+    for old, new in changes.items():
+        text, count = re.subn(old, new, text)
+        assert count == 1, f"{old!r} is not in {path}"
+    path.write_text(text)
+
+
+def add_miniature(project: Path, dataset: str) -> None:
+    """The miniature below `data/raw`, and a preset that takes its counts."""
+    MINIATURES[dataset](project / "data/raw" / dataset)
+    preset = project / "configs/datasets" / f"{dataset}.yaml"
+    edit(preset, {"accept_other_counts: false": "accept_other_counts: true"})
+    if "carve_val: {" in preset.read_text():
+        edit(preset, {r"carve_val: \{identities: \d+": "carve_val: {identities: 2"})
+
+
+def run(project: Path, stage: str, *arguments: object) -> None:
+    """`main` of a stage script, in this process: to import torch anew for each takes most time."""
+    path = REPOSITORY / "stages" / f"{stage}.py"
+    spec = importlib.util.spec_from_file_location(f"{stage}_stage", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with contextlib.chdir(project):
+        module.main(*arguments)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """From a data set to a project in which a system was trained on it and evaluated."""
+
+    @cache
+    def train_on(dataset: str) -> Path:
+        project = tmp_path_factory.mktemp(dataset)
+        shutil.copy(REPOSITORY / "params.yaml", project)
+        shutil.copytree(REPOSITORY / "configs", project / "configs")
+        add_miniature(project, dataset)
+        edit(project / "params.yaml", {"dataset: synthpedes": f"dataset: {dataset}"})
+        edit(project / "configs/scales/tiny.yaml", SMALL)
+        for stage in ("prepare_annotations", "pack_images", "fit_tokenizer"):
+            run(project, stage)
+        run(project, "train", SYSTEM)
+        run(project, "evaluate", SYSTEM, [])
+        return project
+
+    return train_on
+
+
+def assert_percentages(measured):
+    for direction in ("t2i", "i2t"):
+        assert set(measured[direction]) == {"r1", "r5", "r10", "map", "minp"}
+        assert all(0 <= value <= 100 for value in measured[direction].values())
+        assert measured[direction]["map"] > 0
+
+
+@pytest.mark.parametrize("dataset", MINIATURES)
+def test_data_set_goes_from_its_files_to_metrics(trained, dataset):
+    project = trained(dataset)
+    metrics = json.loads((project / f"metrics/{SYSTEM}.json").read_text())
+    assert_percentages(metrics["test"])
+    assert_percentages(metrics["val"])
+    drawn = {path.name for path in (project / "plots" / SYSTEM / "evaluation").iterdir()}
+    assert drawn >= {"cmc.png", "queries.csv", "best_queries.png", "worst_queries.png"}
+
+
+def test_system_is_measured_on_others_and_overlap_is_warned_about(trained, capsys):
+    project = trained("icfg_pedes")
+    before = (project / f"metrics/{SYSTEM}.json").read_bytes()
+    for other in ("rstpreid", "orbench"):
+        add_miniature(project, other)
+        run(project, "prepare_other", other)
+    capsys.readouterr()
+    run(project, "evaluate", SYSTEM, ["rstpreid", "orbench"])
+    overlap = "ICFG-PEDES and RSTPReid both take their images from MSMT17"
+    assert capsys.readouterr().out.count("warning: ") == 1
+
+    for other, warned in (("rstpreid", True), ("orbench", False)):
+        metrics = json.loads((project / f"metrics/others/{SYSTEM}_{other}.json").read_text())
+        assert_percentages(metrics["test"])
+        run(project, "compare_other", other, [SYSTEM])
+        folder = project / "plots/others" / other
+        assert (f"**warning: {overlap}" in (folder / "transfer.md").read_text()) == warned
+        with (folder / "transfer.csv").open(newline="") as file:
+            own, transferred = csv.DictReader(file)
+        assert own["tested_on"] == own["trained_on"] == transferred["trained_on"] == "ICFG-PEDES"
+        assert own["warning"] == ""
+        assert transferred["warning"].startswith(overlap) == warned
+        assert float(transferred["r1"]) == metrics["test"]["t2i"]["r1"]
+        # Of the images only those of the test split are packed.
+        index = json.loads((project / f"data/others/{other}/images/index.json").read_text())
+        report = json.loads((project / f"data/others/{other}/prepared/report.json").read_text())
+        assert index["count"] == report["splits"]["test"]["images"]
+    assert (project / f"metrics/{SYSTEM}.json").read_bytes() == before
+
+
+def test_other_that_was_not_prepared_says_what_to_run(trained):
+    with pytest.raises(ValueError, match=r"others/custom: is not prepared; .*prepare_other@custom"):
+        run(trained("custom"), "evaluate", SYSTEM, ["custom", "rstpreid"])
+
+
+def test_own_data_set_scores_the_same_as_an_other(trained):
+    project = trained("custom")
+    run(project, "prepare_other", "custom")
+    run(project, "evaluate", SYSTEM, ["custom"])
+    run(project, "compare_other", "custom", [SYSTEM])
+    again = json.loads((project / f"metrics/others/{SYSTEM}_custom.json").read_text())
+    own = json.loads((project / f"metrics/{SYSTEM}.json").read_text())
+    assert again["test"] == own["test"]
+    assert len((project / "plots/others/custom/transfer.csv").read_text().splitlines()) == 2
