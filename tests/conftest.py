@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# For long searches: `pytest tests/hostile --hypothesis-profile=thorough`.
+settings.register_profile("thorough", max_examples=3_000)
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (40, 50, 190), "grey": (120,) * 3}
 GARMENTS = ("coat", "shirt", "dress", "jacket")
