@@ -83,11 +83,11 @@ def project(tmp_path_factory) -> Path:
 def results(project: Path) -> dict[str, bytes]:
     found = {
         str(path.relative_to(project)): path.read_bytes()
-        for folder in ("models", "plots", "metrics")
+        for folder in ("models", "plots/vqgan", "metrics")
         for path in sorted((project / folder).rglob("*"))
         if path.is_file()
     }
-    for folder in ("models", "plots", "metrics"):
+    for folder in ("models", "plots/vqgan", "metrics"):
         shutil.rmtree(project / folder)
     return found
 
