@@ -14,6 +14,7 @@ def main(systems: list[str]) -> None:
     from ubg.params import load_params
     from ubg.report.ablation import (
         INTERVAL_NOTE,
+        Setting,
         ablation_rows,
         comparisons,
         draw_ablation,
@@ -30,10 +31,10 @@ def main(systems: list[str]) -> None:
     queries = {name: read_queries(f"plots/{name}/evaluation/queries.csv") for name in metrics}
     rows = ablation_rows(metrics, queries)
     dataset = dataset_label(params.data.title, params.data.synthetic)
-    context = (dataset, params.data.synthetic, params.scale, params.seed)
+    setting = Setting(dataset, params.data.synthetic, params.scale, params.seed, params.noise.rate)
     with replace_folder("plots/compare") as folder:
-        write_markdown(folder / "ablation.md", rows, *context)
-        write_csv(folder / "ablation.csv", rows, *context)
+        write_markdown(folder / "ablation.md", rows, setting)
+        write_csv(folder / "ablation.csv", rows, setting)
         draw_ablation(folder / "ablation.png", rows, dataset)
         title = f"Each step against the one before, {dataset}, test"
         draw_forest(folder / "differences.png", title, comparisons(rows), INTERVAL_NOTE)

@@ -4,7 +4,8 @@ import pytest
 import sentencepiece
 from transformers import AutoTokenizer, CLIPTokenizer
 
-from ubg.data.captions import TokenisedCaptions, normalise_caption
+from ubg.data.captions import TokenisedCaptions
+from ubg.data.normalise import normalise_caption
 from ubg.data.tokenizers import clip_tokenizer, describe_tokenizer, fit_tokenizer, load_tokenizer
 
 COLOURS = ("red", "blue", "black", "white", "grey", "green", "brown", "yellow", "purple")

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from ubg.report.ablation import (
+    Setting,
     ablation_rows,
     comparisons,
     draw_ablation,
@@ -17,7 +18,7 @@ from ubg.report.bootstrap import Interval, paired_bootstrap
 from ubg.report.queries import QueryResults
 from ubg.report.style import COLOURS
 
-CONTEXT = ("Drawn (synthetic)", True, "tiny", 7)
+SETTING = Setting("Drawn (synthetic)", True, "tiny", seed=7, noise=0.25)
 
 
 def metrics(r1):
@@ -94,7 +95,7 @@ def test_comparisons_are_grouped_by_step_in_the_colour_of_the_system(folder):
 def test_markdown_table_of_intervals(folder, tmp_path):
     row = rows_of(folder, "phase1", "phase2")[1]
     row.intervals.update(r1=Interval(2.0, 0.5, 3.25), r5=Interval(-0.001, -1.0, 1.0))
-    write_markdown(tmp_path / "a.md", [row], *CONTEXT)
+    write_markdown(tmp_path / "a.md", [row], SETTING)
     *_, line, _, note = (tmp_path / "a.md").read_text().splitlines()
     assert line.startswith("| phase2 – phase1 | **+2.00** [+0.50, +3.25] | +0.00 [-1.00, +1.00] |")
     assert note.startswith("Bold: the interval excludes zero.")
@@ -102,17 +103,18 @@ def test_markdown_table_of_intervals(folder, tmp_path):
 
 
 def test_a_single_system_has_no_table_of_intervals(folder, tmp_path):
-    write_markdown(tmp_path / "a.md", rows_of(folder, "phase2"), *CONTEXT)
+    write_markdown(tmp_path / "a.md", rows_of(folder, "phase2"), SETTING)
     assert "interval" not in (tmp_path / "a.md").read_text()
 
 
 def test_markdown(folder, tmp_path):
-    write_markdown(tmp_path / "a.md", rows_of(folder, "phase1", "phase2"), *CONTEXT)
+    write_markdown(tmp_path / "a.md", rows_of(folder, "phase1", "phase2"), SETTING)
     lines = (tmp_path / "a.md").read_text().splitlines()
     assert lines[0] == "# Ablation on Drawn (synthetic)"
     assert "- synthetic: yes, drawn by a program" in lines
     assert "- scale: tiny" in lines
     assert "- seed: 7, one run per system" in lines
+    assert "- training captions at other people's images: 25 % (noise.rate)" in lines
     table = [line for line in lines if line.startswith("|")][:4]
     assert table[2:] == [
         "| phase1 | 40.25 | 60.25 | 70.25 | 35.25 | 30.25 | 44.25 | – |",
@@ -123,7 +125,7 @@ def test_markdown(folder, tmp_path):
 
 
 def test_csv(folder, tmp_path):
-    write_csv(tmp_path / "a.csv", rows_of(folder, "phase1", "irra"), *CONTEXT)
+    write_csv(tmp_path / "a.csv", rows_of(folder, "phase1", "irra"), SETTING)
     with (tmp_path / "a.csv").open(newline="") as file:
         irra, phase1 = csv.DictReader(file)
     assert (irra["compared_with"], irra["r1_difference"]) == ("", "")

@@ -1,6 +1,5 @@
 """Captions tokenised once, kept as one flat array, and padded batch by batch."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,25 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ubg.data.normalise import normalise_caption
+
 TOKENISE_AT_ONCE = 10_000
 
 # Names in a batch of the token ids and of the attention mask, by tokenizer.
 T5_FIELDS = ("caption_ids_t5", "caption_attn_mask_t5")
 CLIP_FIELDS = ("caption_ids", "caption_attn_mask")
-
-# White space, control characters, zero-width space, byte order mark and lone surrogates.
-_SEPARATORS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff]+")
-
-
-def normalise_caption(text: str) -> str:
-    """The caption on one line: runs of white space and control characters become one space.
-
-    Leading and trailing ones go. Zero-width spaces, byte order marks and lone surrogates (which no
-    tokenizer can encode) count among them; case, punctuation and other scripts stay. Every
-    tokenizer here is fed this form, in training, evaluation and search; the annotation table keeps
-    the caption as it was written.
-    """
-    return _SEPARATORS.sub(" ", text).strip(" ")
 
 
 class TokenisedCaptions:

@@ -43,7 +43,9 @@ def _tokenizer() -> Any:
     spec = find_spec("open_clip")
     assert spec is not None
     assert spec.origin is not None
-    with gzip.open(Path(spec.origin).parent / "bpe_simple_vocab_16e6.txt.gz", "rt") as file:
+    with gzip.open(
+        Path(spec.origin).parent / "bpe_simple_vocab_16e6.txt.gz", "rt", encoding="utf-8"
+    ) as file:
         next(file)  # a heading
         merges = [tuple(line.split()) for line, _ in zip(file, range(MERGES), strict=False)]
     letters = sorted(ByteLevel.alphabet())

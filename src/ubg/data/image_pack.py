@@ -37,7 +37,7 @@ class ImagePack:
         self._file = -1
         advice = "make it again with `dvc repro pack_images`"
         try:
-            index: dict[str, Any] = json.loads((self._folder / "index.json").read_text())
+            index: dict[str, Any] = json.loads((self._folder / "index.json").read_text("utf-8"))
             self.image_ids: NDArray[np.int64] = np.load(
                 self._folder / "image_ids.npy", allow_pickle=False
             )

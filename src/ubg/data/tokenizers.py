@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from ubg.data.captions import normalise_caption
+from ubg.data.normalise import normalise_caption
 
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"  # ids 0, 1 and 2, as in T5
 MAX_PIECE_LENGTH = 16

@@ -6,6 +6,7 @@ from transformers.models.clip.modeling_clip import CLIPEncoder
 
 from ubg.data.mlm import IGNORED
 from ubg.models.towers.attention_mask import additive_mask
+from ubg.models.towers.one_token import tokens_of_last_layer
 from ubg.models.towers.quick_gelu import replace_quick_gelu
 
 
@@ -78,12 +79,11 @@ class MaskedLanguageModel(nn.Module):
             need_weights=self.eager,  # else the library takes SDPA
             average_attn_weights=False,
         )
-        hidden_BTD = self.transformer(
-            inputs_embeds=found_BTD, attention_mask=additive_mask(text_mask_BT)
-        ).last_hidden_state
         scored_BT = labels_BT != IGNORED
-        hidden_PD = self.final_norm(hidden_BTD[scored_BT])
-        hidden_PD = self.head_norm(nn.functional.gelu(self.dense(hidden_PD)))
+        hidden_PD = tokens_of_last_layer(
+            self.transformer.layers, found_BTD, scored_BT, additive_mask(text_mask_BT)
+        )
+        hidden_PD = self.head_norm(nn.functional.gelu(self.dense(self.final_norm(hidden_PD))))
         return self.head(hidden_PD), labels_BT[scored_BT]
 
     def _initialise(self, width: int, layers: int) -> None:

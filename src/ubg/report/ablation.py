@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -85,6 +85,25 @@ class SystemMetrics(_Part):
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What all rows of a table have in common.
+
+    Attributes:
+        dataset: its label.
+        synthetic: whether a program drew it.
+        scale: name of the preset in use.
+        seed: of the training runs.
+        noise: share of the training captions that were exchanged.
+    """
+
+    dataset: str
+    synthetic: bool
+    scale: str
+    seed: int
+    noise: float
+
+
+@dataclass(frozen=True)
 class AblationRow:
     """One system on the test split, percent, by the keys of `COLUMNS`.
 
@@ -155,25 +174,21 @@ def comparisons(rows: list[AblationRow]) -> list[Comparison]:
     ]
 
 
-def write_markdown(
-    path: str | Path, rows: list[AblationRow], dataset: str, synthetic: bool, scale: str, seed: int
-) -> None:
+def write_markdown(path: str | Path, rows: list[AblationRow], setting: Setting) -> None:
     """Write the table with the differences in brackets, below a header that says what was measured.
 
     Args:
         path: the file to write.
         rows: see `ablation_rows`.
-        dataset: the data set's label.
-        synthetic: whether a program drew it.
-        scale: name of the preset in use.
-        seed: of the training runs.
+        setting: for the header.
     """
     lines = [
-        f"# Ablation on {dataset}",
+        f"# Ablation on {setting.dataset}",
         "",
-        f"- synthetic: {'yes, drawn by a program' if synthetic else 'no'}",
-        f"- scale: {scale}",
-        f"- seed: {seed}, one run per system",
+        f"- synthetic: {'yes, drawn by a program' if setting.synthetic else 'no'}",
+        f"- scale: {setting.scale}",
+        f"- seed: {setting.seed}, one run per system",
+        f"- training captions at other people's images: {noise_label(setting.noise)}",
         "- split: test, weights selected on validation; text-to-image unless said, percent",
         "- in brackets: difference to the system in the last column, in points",
         "",
@@ -188,15 +203,13 @@ def write_markdown(
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_csv(
-    path: str | Path, rows: list[AblationRow], dataset: str, synthetic: bool, scale: str, seed: int
-) -> None:
+def write_csv(path: str | Path, rows: list[AblationRow], setting: Setting) -> None:
     """Write the same table for programs: a column per value and one per difference.
 
     `_low` and `_high` are the ends of a difference's 95 % interval. What `write_markdown` has in
     its header is here in every row. An absent difference is empty.
     """
-    context = {"dataset": dataset, "synthetic": synthetic, "scale": scale, "seed": seed}
+    context = asdict(setting)
     differences = [f"{key}_difference" for key in COLUMNS]
     bounds = [f"{key}_{bound}" for key in METRICS for bound in ("low", "high")]
     names = ["system", *COLUMNS, "compared_with", *differences, *bounds, *context]
@@ -287,6 +300,11 @@ def _interval_lines(rows: list[AblationRow]) -> list[str]:
 def _cell(row: AblationRow, key: str) -> str:
     value = f"{row.values[key]:.2f}"
     return value if row.differences is None else f"{value} ({row.differences[key]:+z.2f})"
+
+
+def noise_label(rate: float) -> str:
+    """The share `noise.rate`, as tables show it."""
+    return f"{100 * rate:g} % (noise.rate)" if rate else "none"
 
 
 def markdown_line(cells: list[str]) -> str:

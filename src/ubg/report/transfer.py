@@ -12,6 +12,7 @@ from ubg.report.ablation import (
     Directions,
     OtherMetrics,
     markdown_line,
+    noise_label,
     read_metrics,
     read_metrics_file,
 )
@@ -75,6 +76,7 @@ def write_markdown(
         f"- trained on {label(params)}, weights selected on its validation split",
         f"- scale: {params.scale}",
         f"- seed: {params.seed}, one run per system",
+        f"- training captions at other people's images: {noise_label(params.noise.rate)}",
         "- test splits; text-to-image unless said, percent",
         *([f"- **warning: {warning}**"] if warning else []),
         "",
@@ -89,9 +91,14 @@ def write_markdown(
 
 def write_csv(path: str | Path, rows: Sequence[TransferRow], params: Params, other: Params) -> None:
     """Write the same table for programs; the rows of the other data set carry the warning."""
-    context = {"trained_on": label(params), "scale": params.scale, "seed": params.seed}
+    context = {
+        "trained_on": label(params),
+        "scale": params.scale,
+        "seed": params.seed,
+        "noise": params.noise.rate,
+    }
     warning = overlap_warning(params, other)
-    names = ["trained_on", "tested_on", "system", *COLUMNS, "scale", "seed", "warning"]
+    names = ["trained_on", "tested_on", "system", *COLUMNS, "scale", "seed", "noise", "warning"]
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()

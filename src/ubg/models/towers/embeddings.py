@@ -37,6 +37,10 @@ class ConvStem(nn.Sequential):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
+    def forward(self, input: Tensor) -> Tensor:
+        # The convolutions follow the layout of their input; this one saves them reordering it.
+        return super().forward(input.contiguous(memory_format=torch.channels_last))
+
 
 class GridEmbeddings(nn.Module):
     """Patch tokens plus learned positions over a height x width grid, optionally a class token.

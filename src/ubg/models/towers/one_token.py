@@ -1,4 +1,4 @@
-"""One token of a CLIP tower, without what the last layer would make of all others."""
+"""The last layer of a CLIP transformer for some tokens, without what it would make of all others."""
 
 from collections.abc import Iterable
 
@@ -25,10 +25,7 @@ def token_of_last_layer(
         index_B: long.
         mask_BhLL: added to the scores of attention.
     """
-    *first, last = layers
-    for layer in first:
-        output = layer(hidden_BLC, mask_BhLL)
-        hidden_BLC = output if isinstance(output, Tensor) else output[0]
+    hidden_BLC, last = up_to_the_last(layers, hidden_BLC, mask_BhLL)
     rows_B = torch.arange(len(hidden_BLC), device=hidden_BLC.device)
     attention, normed_BLC = last.self_attn, last.layer_norm1(hidden_BLC)
     query_BhLd, key_BhLd, value_BhLd = (
@@ -43,3 +40,36 @@ def token_of_last_layer(
     attended_Bh1d = F.scaled_dot_product_attention(query_BhLd, key_BhLd, value_BhLd, mask_Bh1L)
     hidden_BC = hidden_BLC[rows_B, index_B] + attention.out_proj(attended_Bh1d.flatten(1))
     return hidden_BC + last.mlp(last.layer_norm2(hidden_BC))
+
+
+def tokens_of_last_layer(
+    layers: Iterable[CLIPEncoderLayer],
+    hidden_BLC: Tensor,
+    chosen_BL: Tensor,
+    mask_BhLL: Tensor | None = None,
+) -> Tensor:
+    """The tokens chosen after all layers of a CLIP transformer, [P, C], sample after sample.
+
+    The last MLP, which is most of a layer, is spared the others. Dropout is off, as CLIP's is.
+
+    Args:
+        layers: CLIP's.
+        hidden_BLC: what the first of them is given.
+        chosen_BL: bool, P times True.
+        mask_BhLL: added to the scores of attention.
+    """
+    hidden_BLC, last = up_to_the_last(layers, hidden_BLC, mask_BhLL)
+    attended_BLC, _ = last.self_attn(last.layer_norm1(hidden_BLC), attention_mask=mask_BhLL)
+    hidden_PC = (hidden_BLC + attended_BLC)[chosen_BL]
+    return hidden_PC + last.mlp(last.layer_norm2(hidden_PC))
+
+
+def up_to_the_last(
+    layers: Iterable[CLIPEncoderLayer], hidden_BLC: Tensor, mask_BhLL: Tensor | None
+) -> tuple[Tensor, CLIPEncoderLayer]:
+    """What the last layer is given, [B, L, C], and that layer."""
+    *earlier, last = layers
+    for layer in earlier:
+        output = layer(hidden_BLC, mask_BhLL)
+        hidden_BLC = output if isinstance(output, Tensor) else output[0]
+    return hidden_BLC, last
