@@ -1,4 +1,4 @@
-"""The last layer of a CLIP transformer for some tokens, without what it would make of all others."""
+"""The last layer of a CLIP transformer for some tokens, without the work for all others."""
 
 from collections.abc import Iterable
 
