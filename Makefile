@@ -28,7 +28,7 @@ smoke: $(READY)  ## the real pipeline on a few pedestrians, in a copy
 	python -m pytest -q tests/pipeline
 
 test: $(READY)  ## unit tests and the pipeline end to end
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## lint, format and types
 	ruff check .

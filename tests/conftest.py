@@ -51,6 +51,11 @@ def write_cuhk_miniature(root: Path, images_per_identity: int = 2) -> Path:
     return root
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left alone with them."""
+    items.sort(key=lambda item: "pipeline" not in item.path.parts)
+
+
 @pytest.fixture
 def cuhk_root(tmp_path) -> Path:
     return write_cuhk_miniature(tmp_path / "cuhk")

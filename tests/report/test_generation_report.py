@@ -15,6 +15,7 @@ from ubg.report.wrong_captions import OTHER_COLOUR, with_another_colour
     [
         ("A woman in a red coat.", "A woman in a blue coat."),
         ("Black shoes, a black bag and red hat", "white shoes, a white bag and red hat"),
+        ("An orange hat, an umbrella, an orange bag", "A blue hat, an umbrella, a blue bag"),
         ("A man with an ordered bag.", None),
         ("", None),
     ],
@@ -25,6 +26,7 @@ def test_first_colour_is_exchanged_wherever_it_is_named(caption, wrong):
 
 def test_no_colour_is_exchanged_for_itself():
     assert all(old != new for old, new in OTHER_COLOUR.items())
+    assert all(new[0] not in "aeiou" for new in OTHER_COLOUR.values())
 
 
 def test_samples_are_of_different_identities_and_name_a_colour():

@@ -2,7 +2,7 @@
 
 import re
 
-# Each colour becomes one that nobody takes for it.
+# Each colour becomes one that nobody takes for it, and that stands behind "a", not "an".
 OTHER_COLOUR = {
     "red": "blue",
     "blue": "red",
@@ -32,4 +32,5 @@ def with_another_colour(caption: str) -> str | None:
     if found is None:
         return None
     colour = found.group().lower()
+    caption = re.sub(rf"\b(a)n (?={colour}\b)", r"\1 ", caption, flags=re.IGNORECASE)
     return re.sub(rf"\b{colour}\b", OTHER_COLOUR[colour], caption, flags=re.IGNORECASE)
