@@ -45,7 +45,8 @@ def tokens_by_stack(step: TrainingStep, batch: Batch) -> dict[str, float]:
         return hook
 
     handles = [
-        layers[0].register_forward_pre_hook(count(stack)) for stack, layers in stacks.items()
+        _first_norm(layers[0]).register_forward_pre_hook(count(stack))
+        for stack, layers in stacks.items()
     ]
     with torch.no_grad():
         step.model(batch)
@@ -55,6 +56,11 @@ def tokens_by_stack(step: TrainingStep, batch: Batch) -> dict[str, float]:
         f"{_part(stack)}, layers: {len(layers)}": tokens[stack] / samples
         for stack, layers in stacks.items()
     }
+
+
+def _first_norm(layer: nn.Module) -> nn.Module:
+    """What all tokens of a layer pass, even where the rest of it is computed for some of them."""
+    return next(module for module in layer.modules() if "Norm" in type(module).__name__)
 
 
 def flops_per_sample(step: TrainingStep, batch: Batch) -> float:
