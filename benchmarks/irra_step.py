@@ -15,11 +15,13 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from plain.irra import Levers, PlainIrra, plain_optimiser
 
+from ubg.cpu_products import fast_products
 from ubg.params import ClipTextTower, Image, Params, VisionTower, load_params
 from ubg.plan.random_batch import Batch
 from ubg.plan.step import TrainingStep
@@ -34,12 +36,14 @@ PLAIN = {
     "plain, masked scores only": Levers(masked_only=True),
     "plain, fused Adam, few groups": Levers(few_groups=True),
     "plain, SDPA": Levers(sdpa=True),
+    "plain, batch first": Levers(batch_first=True),
     "plain, lean QuickGELU": Levers(lean_gelu=True),
+    "plain, products by oneDNN": Levers(products=True),
     "plain, bf16": Levers(bf16=True),
 }
 OURS = ("ours", "ours, bf16", "ours, compiled")
 CPU = torch.device("cpu")
-AT_ONCE = 3  # levers beside "plain": each holds 3 GiB of weights, gradients and moments
+AT_ONCE = 4  # levers beside "plain": each holds 3 GiB of weights, gradients and moments
 
 
 def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Params:
@@ -86,6 +90,7 @@ class Side:
         ours = name in OURS
         levers = Levers(bf16=name == "ours, bf16") if ours else PLAIN[name]
         params = params_of(form, batch_size, tiny, levers.bf16)
+        self.products = ours or levers.products
         system = random_system("irra", params, IDENTITIES)
         self.batch = system.batch(batch_size)
         if ours:
@@ -100,7 +105,7 @@ class Side:
         self.step = PlainStep(system, levers)
 
     def losses(self) -> dict[str, float]:
-        with torch.no_grad():
+        with torch.no_grad(), fast_products() if self.products else nullcontext():
             return {name: loss.item() for name, loss in self.step.model(self.batch).items()}
 
     def seconds(self) -> float:
@@ -117,9 +122,10 @@ class PlainStep:
         self.levers = levers
 
     def __call__(self, batch: Batch) -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.levers.bf16):
-            losses = self.model(batch)
-        sum(losses.values()).backward()
+        with fast_products() if self.levers.products else nullcontext():
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.levers.bf16):
+                losses = self.model(batch)
+            sum(losses.values()).backward()
         self.optimiser.step()
         self.optimiser.zero_grad()
 

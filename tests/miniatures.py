@@ -1,6 +1,7 @@
 """Miniatures of the data sets in the layouts that are handed around, with what is odd in those.
 
-Each writes `annotations/` and `imgs/` below a folder, as a data set lies below `data/raw`.
+Each writes `annotations/` and `imgs/` below a folder, as a data set lies below `data/raw`, and has
+`times` as many identities as the smallest miniature with all that is odd.
 """
 
 import csv
@@ -40,16 +41,17 @@ ODD_CAPTIONS = (
 SHARED_CAPTION = "A pedestrian walks away from the camera."
 
 
-def write_cuhk_pedes(root: Path, layout: str = "reid_raw.json") -> Path:
+def write_cuhk_pedes(root: Path, layout: str = "reid_raw.json", times: int = 1) -> Path:
     """CUHK-PEDES: identities from 1, jpg, png and bmp, some identities with one image.
 
     Args:
         root: where to write.
         layout: "reid_raw.json"; "caption_all.json", which has no splits; "train_reid.json", a file
             for each split; "train.json", the same with one record for each caption.
+        times: how many times as many identities.
     """
     records = []
-    for split, identity in people(first=1, train=8, val=3, test=4):
+    for split, identity in people(first=1, train=8 * times, val=3 * times, test=4 * times):
         for view in range(1 if identity in (8, 15) else 3):
             suffix = ("png", "jpg", "bmp")[(identity + view) % 3]
             folder = ("CUHK01", "cam_a", "Market", "test_query", "train_query")[identity % 5]
@@ -95,16 +97,16 @@ def write_layout(folder: Path, layout: str, records: list[dict]) -> None:
             write_json(folder / f"{split}.json", {"categories": ids, "annotations": rows})
 
 
-def write_icfg_pedes(root: Path, name: str = "ICFG-PEDES.json") -> Path:
+def write_icfg_pedes(root: Path, name: str = "ICFG-PEDES.json", times: int = 1) -> Path:
     """ICFG-PEDES: identities from 0, a caption for each image, no validation split.
 
     The folder of an image is that of MSMT17: neither its split nor its identity.
     """
     records = []
-    for split, identity in people(first=0, train=10, test=4):
+    for split, identity in people(first=0, train=10 * times, test=4 * times):
         for view in range(1 if identity == 9 else 3):
             folder = "test" if identity % 4 == 3 else split
-            person = 1000 - 7 * identity
+            person = 9000 - 7 * identity
             path = f"{folder}/{person:04d}/{person:04d}_{view:03d}_05_0303afternoon_1591_0.jpg"
             draw(root / "imgs" / path, identity)
             records.append(cuhk_record(split, identity, path, captions(identity, view, 1)))
@@ -114,10 +116,10 @@ def write_icfg_pedes(root: Path, name: str = "ICFG-PEDES.json") -> Path:
     return root
 
 
-def write_rstpreid(root: Path) -> Path:
+def write_rstpreid(root: Path, times: int = 1) -> Path:
     """RSTPReid: identities from 0, five images each, all in one folder."""
     records = []
-    for split, identity in people(first=0, train=6, val=2, test=3):
+    for split, identity in people(first=0, train=6 * times, val=2 * times, test=3 * times):
         for view in range(5):
             path = f"{identity:04d}_c{view + 1}_{31 * view:04d}.jpg"
             draw(root / "imgs" / path, identity)
@@ -128,14 +130,15 @@ def write_rstpreid(root: Path) -> Path:
     return root
 
 
-def write_orbench(root: Path) -> Path:
+def write_orbench(root: Path, times: int = 1) -> Path:
     """ORBench: four modalities, identities named by folder, queries of every combination.
 
     The `id` of a training record and the number of a test identity are labels of their own.
     """
     train, gallery, pools = [], [], {}
-    for split, identity in people(first=0, train=8, test=4):
-        folder = f"{900 - 10 * identity:04d}"
+    first_tested, count = 8 * times, 12 * times
+    for split, identity in people(first=0, train=first_tested, test=count - first_tested):
+        folder = f"{10 * (count + 78 - identity):04d}"
         for modality in ("vis", "nir", "cp", "sk"):
             for view in range(3):
                 path = f"{modality}/{folder}/{folder}_{modality}_{view}.jpg"
@@ -151,12 +154,12 @@ def write_orbench(root: Path) -> Path:
     for record, odd in zip(train[3:], ODD_CAPTIONS, strict=False):
         record["caption"] = odd
     train[0]["caption"] = train[9]["caption"] = SHARED_CAPTION
-    pools[8, "text"][0] = "A pedestrian who looks as in vis/photo.jpg."
+    pools[first_tested, "text"][0] = "A pedestrian who looks as in vis/photo.jpg."
     test = {"RGB_GALLERY": gallery}
     for kind in query_kinds():
         test[kind] = [
             [identity, *(pools[identity, part.lower()][view] for part in kind.split("+"))]
-            for identity in range(8, 12)
+            for identity in range(first_tested, count)
             for view in range(2)
         ]
     write_json(root / "annotations" / "train_annos.json", train)
@@ -175,14 +178,15 @@ def query_kinds() -> list[str]:
     ]
 
 
-def write_identity_clothing(root: Path, strings: bool = False) -> Path:
+def write_identity_clothing(root: Path, strings: bool = False, times: int = 1) -> Path:
     """CUHK-PEDES with identity and clothing captions, some of which are missing or empty.
 
     Args:
         root: where to write.
         strings: a text for each image, under a name of its own, instead of a list of texts.
+        times: how many times as many identities.
     """
-    write_cuhk_pedes(root)
+    write_cuhk_pedes(root, times=times)
     records = json.loads((root / "annotations" / "reid_raw.json").read_text(encoding="utf-8"))
     images = {record["file_path"]: record for record in records}.values()
     identity, clothing = [], []
@@ -208,10 +212,10 @@ def write_identity_clothing(root: Path, strings: bool = False) -> Path:
     return root
 
 
-def write_custom(root: Path, name: str = "annotations.csv") -> Path:
+def write_custom(root: Path, name: str = "annotations.csv", times: int = 1) -> Path:
     """Somebody's own files: a row for each caption, identities that are names, a further column."""
     rows = []
-    for split, identity in people(first=0, train=6, val=2, test=3):
+    for split, identity in people(first=0, train=6 * times, val=2 * times, test=3 * times):
         for view in range(2):
             path = f"{split}/person {identity}-{view}.png"
             draw(root / "imgs" / path, identity)

@@ -27,7 +27,9 @@ class Levers:
         masked_only: scores at the masked tokens alone.
         few_groups: fused Adam over four groups.
         sdpa: attention without its weights.
+        batch_first: transformer layers over [B, L, C].
         lean_gelu: the activation keeps its input alone for the gradient.
+        products: float32 products by the faster library.
         bf16: autocast.
     """
 
@@ -36,7 +38,9 @@ class Levers:
     masked_only: bool = False
     few_groups: bool = False
     sdpa: bool = False
+    batch_first: bool = False
     lean_gelu: bool = False
+    products: bool = False
     bf16: bool = False
 
 
@@ -51,9 +55,11 @@ class Block(nn.Module):
     def __init__(self, layer, levers):
         super().__init__()
         theirs, width = layer.self_attn, layer.self_attn.embed_dim
-        self.need_weights = not levers.sdpa
+        self.need_weights, self.batch_first = not levers.sdpa, levers.batch_first
         activation = LeanQuickGELU() if levers.lean_gelu else QuickGELU()
-        self.attention = nn.MultiheadAttention(width, theirs.num_heads)
+        self.attention = nn.MultiheadAttention(
+            width, theirs.num_heads, batch_first=self.batch_first
+        )
         projections = theirs.q_proj, theirs.k_proj, theirs.v_proj
         with torch.no_grad():
             self.attention.in_proj_weight.copy_(torch.cat([p.weight for p in projections]))
@@ -62,8 +68,8 @@ class Block(nn.Module):
         self.norm_1, self.norm_2 = copy_norm(layer.layer_norm1), copy_norm(layer.layer_norm2)
         self.mlp = nn.Sequential(copy_linear(layer.mlp.fc1), activation, copy_linear(layer.mlp.fc2))
 
-    def forward(self, x_LBC, causal_LL=None, padding_BL=None):
-        normed = self.norm_1(x_LBC)
+    def forward(self, x, causal_LL=None, padding_BL=None):
+        normed = self.norm_1(x)
         attended, _ = self.attention(
             normed,
             normed,
@@ -72,8 +78,23 @@ class Block(nn.Module):
             attn_mask=causal_LL,
             need_weights=self.need_weights,
         )
-        x_LBC = x_LBC + attended
-        return x_LBC + self.mlp(self.norm_2(x_LBC))
+        x = x + attended
+        return x + self.mlp(self.norm_2(x))
+
+
+class Blocks(nn.Module):
+    """Blocks one after the other: [L, B, C] to [L, B, C]."""
+
+    def __init__(self, layers, levers):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(layer, levers) for layer in layers)
+        self.batch_first = levers.batch_first
+
+    def forward(self, x_LBC, causal_LL=None, padding_BL=None):
+        x = x_LBC.transpose(0, 1).contiguous() if self.batch_first else x_LBC
+        for block in self.blocks:
+            x = block(x, causal_LL, padding_BL)
+        return x.transpose(0, 1) if self.batch_first else x
 
 
 class PlainIrra(nn.Module):
@@ -96,13 +117,13 @@ class PlainIrra(nn.Module):
         self.class_token = copy_parameter(embeddings.class_token)
         self.image_positions = copy_parameter(embeddings.position_embedding)
         self.norm_pre = copy_norm(vision.pre_layrnorm)
-        self.image_blocks = self._blocks(vision.encoder.layers)
+        self.image_blocks = Blocks(vision.encoder.layers, levers)
         self.norm_post = copy_norm(vision.post_layernorm)
         self.image_projection = copy_linear(irra.vision.projection)
 
         self.words = copy_embedding(text.embeddings.token_embedding)
         self.text_positions = copy_parameter(text.embeddings.position_embedding.weight)
-        self.text_blocks = self._blocks(text.encoder.layers)
+        self.text_blocks = Blocks(text.encoder.layers, levers)
         self.norm_final = copy_norm(text.final_layer_norm)
         self.text_projection = copy_linear(irra.text.projection)
 
@@ -111,31 +132,25 @@ class PlainIrra(nn.Module):
         width, heads = mlm.cross_attention.embed_dim, mlm.cross_attention.num_heads
         self.cross_attention = nn.MultiheadAttention(width, heads)
         self.cross_attention.load_state_dict(mlm.cross_attention.state_dict())
-        self.fusion_blocks = self._blocks(mlm.transformer.layers)
+        self.fusion_blocks = Blocks(mlm.transformer.layers, levers)
         self.norm_fusion = copy_norm(mlm.final_norm)
         self.dense, self.norm_head = copy_linear(mlm.dense), copy_norm(mlm.head_norm)
         self.head = copy_linear(mlm.head)
         self.logit_scale = irra.objective.fixed_scale
-
-    def _blocks(self, layers):
-        return nn.ModuleList(Block(layer, self.levers) for layer in layers)
 
     def encode_image(self, images):
         """[B, 3, H, W] to [1 + N, B, D]."""
         x_BNC = self.patches(images).flatten(2).transpose(1, 2)
         x_BNC = torch.cat([self.class_token.expand(len(x_BNC), 1, -1), x_BNC], dim=1)
         x_NBC = self.norm_pre(x_BNC + self.image_positions).transpose(0, 1)
-        for block in self.image_blocks:
-            x_NBC = block(x_NBC)
-        return self.image_projection(self.norm_post(x_NBC))
+        return self.image_projection(self.norm_post(self.image_blocks(x_NBC)))
 
     def encode_text(self, ids_BT, padding_BT):
         """[B, T] to [T, B, D]."""
         length = ids_BT.shape[1]
         x_TBC = (self.words(ids_BT) + self.text_positions[:length]).transpose(0, 1)
         causal_TT = torch.ones(length, length, device=ids_BT.device).triu(1).bool()
-        for block in self.text_blocks:
-            x_TBC = block(x_TBC, causal_TT, padding_BT)
+        x_TBC = self.text_blocks(x_TBC, causal_TT, padding_BT)
         return self.text_projection(self.norm_final(x_TBC))
 
     def forward(self, batch):
@@ -161,8 +176,7 @@ class PlainIrra(nn.Module):
         x_TBD, _ = self.cross_attention(
             self.norm_text(text_TBD), image_NBD, image_NBD, need_weights=not self.levers.sdpa
         )
-        for block in self.fusion_blocks:
-            x_TBD = block(x_TBD, None, padding_BT)
+        x_TBD = self.fusion_blocks(x_TBD, None, padding_BT)
         x_BTD = self.norm_fusion(x_TBD).transpose(0, 1)
         if self.levers.masked_only:
             x_BTD, labels_BT = x_BTD[labels_BT != IGNORED], labels_BT[labels_BT != IGNORED]

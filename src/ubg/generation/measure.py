@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ubg.cpu_products import fast_products
 from ubg.data.augment import hide_patches
 from ubg.data.captions import TokenisedCaptions
 from ubg.data.image_pack import ImagePack
@@ -91,6 +92,7 @@ class Scores:
 
 
 @torch.inference_mode()
+@fast_products()
 def score(
     model: GenerativeModel, held_out: HeldOut, caption_rows: NDArray[np.int64], batch_size: int
 ) -> Scores:

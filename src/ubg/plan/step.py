@@ -2,6 +2,7 @@
 
 import torch
 
+from ubg.cpu_products import fast_products
 from ubg.params import Scale
 from ubg.plan.random_batch import Batch
 from ubg.plan.system import RandomSystem
@@ -25,18 +26,19 @@ class TrainingStep:
         self.model = system.model.to(device).train()
         self.loss_weights = system.loss_weights
         self.clip_norm = scale.optimiser.clip_norm
-        self.bf16 = scale.training.precision == "bf16"
+        self.precision = scale.training.precision
         self.optimiser = build_optimiser(self.model, scale.optimiser)
 
     def objective(self, batch: Batch) -> torch.Tensor:
         """The weighted sum of the losses, with what is kept for its gradient."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             losses = self.model(batch)
         return weighted_sum(losses, self.loss_weights)
 
     def __call__(self, batch: Batch) -> None:
         """Take one step; `batch` is on the device."""
-        self.objective(batch).backward()
+        with fast_products(self.precision):
+            self.objective(batch).backward()
         if self.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimiser.step()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from ubg.cpu_products import fast_products
 from ubg.data.captions import T5_FIELDS, TokenisedCaptions
 from ubg.data.image_pack import NO_IMAGE, ImagePack
 from ubg.data.loader import caption_batches, image_batches
@@ -68,6 +69,7 @@ def make_split(
 
 
 @torch.inference_mode()
+@fast_products()
 def encode_split(
     model: RetrievalModel, split: Split, pack: ImagePack, batch_size: int, quiet: bool = False
 ) -> Features:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 import ubg
+from ubg.cpu_products import fast_products
 from ubg.data.captions import CLIP_FIELDS, T5_FIELDS, TokenisedCaptions
 from ubg.data.image_pack import ImagePack
 from ubg.data.loader import TrainingLoader
@@ -107,17 +108,18 @@ def _train_system(system: str, params: Params) -> None:
         size = f"{count:,} parameters, {len(rows):,} captions, {len(loader)} batches an epoch"
         print(f"{system}: {size}{f', {world_size()} processes' if world_size() > 1 else ''}")
         print(f"checkpoints in {folder}, results in models/{system} and plots/{system}/training")
-    progress = train(
-        model,
-        loader,
-        loss_weights,
-        validate,
-        on_epoch=lambda history: write_curves(history, folder / "curves"),
-        training=scale.training,
-        optimisation=scale.optimiser,
-        seed=params.seed,
-        folder=folder,
-    )
+    with fast_products(scale.training.precision):
+        progress = train(
+            model,
+            loader,
+            loss_weights,
+            validate,
+            on_epoch=lambda history: write_curves(history, folder / "curves"),
+            training=scale.training,
+            optimisation=scale.optimiser,
+            seed=params.seed,
+            folder=folder,
+        )
     if not is_main():
         return
 

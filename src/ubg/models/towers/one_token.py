@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 
@@ -16,8 +15,10 @@ def token_of_last_layer(
 ) -> Tensor:
     """The token at `index_B` after all layers of a CLIP tower, [B, C].
 
-    The last layer makes keys and values of all tokens and the rest of that one, which saves five
-    sixths of its linear maps.
+    The last layer works for that one alone. Its query is compared with the tokens as they stand,
+    taken through the weights of the keys itself, and meets their mean through the weights of the
+    values: with one query both are cheaper than keys and values of all tokens. A bias of the keys
+    adds the same to all scores, which the softmax takes away.
 
     Args:
         layers: CLIP's, in evaluation mode.
@@ -28,17 +29,19 @@ def token_of_last_layer(
     hidden_BLC, last = up_to_the_last(layers, hidden_BLC, mask_BhLL)
     rows_B = torch.arange(len(hidden_BLC), device=hidden_BLC.device)
     attention, normed_BLC = last.self_attn, last.layer_norm1(hidden_BLC)
-    query_BhLd, key_BhLd, value_BhLd = (
-        projection(tokens).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
-        for projection, tokens in (
-            (attention.q_proj, normed_BLC[rows_B, index_B][:, None]),
-            (attention.k_proj, normed_BLC),
-            (attention.v_proj, normed_BLC),
-        )
+    key_hdC, value_hdC = (
+        projection.weight.unflatten(0, (attention.num_heads, -1))
+        for projection in (attention.k_proj, attention.v_proj)
     )
-    mask_Bh1L = None if mask_BhLL is None else mask_BhLL[rows_B, :, index_B][:, :, None]
-    attended_Bh1d = F.scaled_dot_product_attention(query_BhLd, key_BhLd, value_BhLd, mask_Bh1L)
-    hidden_BC = hidden_BLC[rows_B, index_B] + attention.out_proj(attended_Bh1d.flatten(1))
+    query_BC = attention.q_proj(normed_BLC[rows_B, index_B]) * attention.scale
+    query_Bhd = query_BC.unflatten(1, (attention.num_heads, -1))
+    scores_BhL = torch.einsum("bhd,hdc->bhc", query_Bhd, key_hdC) @ normed_BLC.mT
+    if mask_BhLL is not None:
+        scores_BhL = scores_BhL + mask_BhLL[rows_B, :, index_B]
+    mean_BhC = scores_BhL.softmax(-1) @ normed_BLC
+    attended_BC = torch.einsum("bhc,hdc->bhd", mean_BhC, value_hdC).flatten(1)
+    attended_BC = attention.out_proj(attended_BC + attention.v_proj.bias)
+    hidden_BC = hidden_BLC[rows_B, index_B] + attended_BC
     return hidden_BC + last.mlp(last.layer_norm2(hidden_BC))
 
 
