@@ -55,4 +55,4 @@ def _onednn_is_exact() -> bool:
     with torch.no_grad(), _onednn():
         products = [torch.bmm(factor, factor), factor.flatten(0, 1) @ factor[0].T]
     exact = 64 * (1 + 2.0**-12) ** 2
-    return all(bool((product - exact).abs().max() < 1e-5 * exact) for product in products)
+    return all(bool((product.double() - exact).abs().max() < 1e-5 * exact) for product in products)
