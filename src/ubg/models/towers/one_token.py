@@ -15,13 +15,13 @@ def token_of_last_layer(
 ) -> Tensor:
     """The token at `index_B` after all layers of a CLIP tower, [B, C].
 
-    The last layer works for that one alone. Its query is compared with the tokens as they stand,
-    taken through the weights of the keys itself, and meets their mean through the weights of the
-    values: with one query both are cheaper than keys and values of all tokens. A bias of the keys
-    adds the same to all scores, which the softmax takes away.
+    The last layer works for that token alone, and makes no keys and values: one query q is cheaper
+    to take through the weights of the keys, q.(W x + b) = (W'q).x + q.b, whose last term is the
+    same for all x and falls out of the softmax; and the mean of the values is the value of the
+    mean. Done head by head.
 
     Args:
-        layers: CLIP's, in evaluation mode.
+        layers: CLIP's, in evaluation mode; the weights of the last one's projections are read.
         hidden_BLC: what the first of them is given.
         index_B: long.
         mask_BhLL: added to the scores of attention.
