@@ -5,7 +5,7 @@ T5-base; random weights, float32. Both ways once more by the products of evaluat
 (`ubg.cpu_products`). Captions are as long as those of CUHK-PEDES (23.5 words on average, at 1.2
 tokens a word); what they say does not matter. Checked: the same embeddings to 1e-5.
 
-    python benchmarks/text_encoding.py [--captions 128] [--batch 32] [--rounds 3]
+    python benchmarks/text_encoding.py [--captions 512] [--batch 64] [--rounds 2]
 """
 
 import argparse
@@ -118,8 +118,8 @@ def main(count, batch_size, rounds):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--captions", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--captions", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     main(arguments.captions, arguments.batch, arguments.rounds)

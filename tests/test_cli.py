@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -20,6 +21,17 @@ def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["stage.py"])
     with pytest.raises(ZeroDivisionError):
         run_stage("A stage.", lambda: 1 / 0)
+
+
+@pytest.mark.parametrize(("before", "expected"), [(None, "1"), ("0", "0")])
+def test_torch_is_to_take_huge_pages_unless_told_otherwise(before, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["stage.py"])
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", before or "")
+    if before is None:
+        monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")
+    seen = []
+    run_stage("A stage.", lambda: seen.append(os.environ["THP_MEM_ALLOC_ENABLE"]))
+    assert seen == [expected]
 
 
 def test_the_stage_gets_the_system_named(monkeypatch):

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -37,6 +38,9 @@ def exit_cleanly(stage: Callable[[], None]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What is told of a data set may hold characters that the terminal does not know.
         sys.stdout.reconfigure(errors="backslashreplace")
+    # For torch, which has not been imported yet: its tensors come and go with each step, and it
+    # takes time to map them in pages of 4 KiB.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         stage()
     except ValueError as error:

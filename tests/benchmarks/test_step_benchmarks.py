@@ -1,11 +1,13 @@
 """The benchmarks of steps, at sizes that take a moment: they run, and their sides agree."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
 
 
 @pytest.fixture
@@ -53,3 +55,15 @@ def test_trimmed_captions_have_the_embeddings_of_padded_ones(benchmarks, monkeyp
     monkeypatch.setattr(text_encoding, "t5_base_encoders", text_encoding.clip_encoders)
     text_encoding.main(count=20, batch_size=6, rounds=1)
     assert capsys.readouterr().out.count("embeddings equal") == 2 * 4
+
+
+def test_huge_pages_leave_the_losses_as_they_are(benchmarks, monkeypatch, capsys):
+    import huge_pages
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(huge_pages, "SYSTEMS", ("phase1",))
+    monkeypatch.setattr(huge_pages, "WARM_UP", 0)
+    huge_pages.measure(steps=1)
+    seconds, losses = json.loads(capsys.readouterr().out)["phase1"]
+    assert seconds > 0
+    assert len(losses) == 1

@@ -211,6 +211,9 @@ def test_evaluation_captions_come_once_each_and_with_little_padding():
     assert sorted(rows) == list(range(len(captions)))
     widths = [batch["caption_ids_t5"].shape[1] for _, batch in batches]
     assert widths == sorted(widths)
+    tokens = [batch["caption_ids_t5"].numel() for _, batch in batches]
+    assert len(batches) > 2
+    assert max(tokens) <= 8 * captions.lengths.mean()
     for rows, batch in batches:
         assert torch.equal(batch["caption_ids_t5"], captions.batch(rows)["caption_ids_t5"])
 

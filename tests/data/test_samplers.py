@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -143,6 +144,18 @@ def test_too_few_identities_are_refused():
 @given(lengths=st.lists(st.integers(1, 30)), batch_size=st.integers(1, 7))
 def test_evaluation_goes_through_all_samples_by_length(lengths, batch_size):
     batches = list(batches_by_length(np.array(lengths, np.int64), batch_size))
-    assert all(len(batch) == batch_size for batch in batches[:-1])
     order = [int(row) for batch in batches for row in batch]
     assert order == sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
+    most = batch_size * sum(lengths)  # both sides times the number of samples
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * lengths[batch[-1]] * len(lengths) <= most
+    for batch, following in pairwise(batches):
+        assert (len(batch) + 1) * lengths[following[0]] * len(lengths) > most
+
+
+def test_evaluation_batches_by_hand():
+    # 24 tokens on average: a batch of two may hold 48, and a single sample may be longer still.
+    batches = batches_by_length(np.array([10, 60, 12, 16, 22, 24]), batch_size=2)
+    assert [batch.tolist() for batch in batches] == [[0, 2, 3], [4, 5], [1]]
+    batches = batches_by_length(np.full(7, 31), batch_size=3)
+    assert [batch.tolist() for batch in batches] == [[0, 1, 2], [3, 4, 5], [6]]

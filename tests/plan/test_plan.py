@@ -1,5 +1,6 @@
 """The plan: its counts against counts by hand, its batches, and what it refuses."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants as hub
+from tiny_checkpoints import (
+    OPEN_CLIP,
+    OPEN_CLIP_WEIGHTS,
+    open_clip_model,
+    save_open_clip,
+    transformers_clip,
+)
 from tiny_models import tiny_generation, tiny_scale
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModel, SiglipVisionModel, T5EncoderModel
 
-from ubg.params import VisionTower, load_params
+from ubg.params import ClipTextTower, Dataset, VisionTower, load_params
+from ubg.params.read import read_section
 from ubg.plan.count import flops_per_sample, kept_bytes, parameters_by_part, tokens_by_stack
 from ubg.plan.plan import plan_system, training_set
 from ubg.plan.published import CLIP_TEXT, CLIP_VISION, SIGLIP_VISION, T5, tower_configs
@@ -36,6 +46,16 @@ def tiny_params(**training):
     return load_params().model_copy(
         update={"model": scale, "generation": tiny_generation(decoder_layers=1)}
     )
+
+
+def scale_with(**towers):
+    scale = tiny_scale()
+    return scale.model_copy(update={"towers": scale.towers.model_copy(update=towers)})
+
+
+def sizes(config):
+    names = "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"
+    return [config[name] for name in (*names, "layer_norm_eps")]
 
 
 def step_of(system, **training):
@@ -125,7 +145,7 @@ def test_plan_of_each_system(system):
     assert plan.measured_samples == 4
     assert plan.weight_bytes == 4 * sum(plan.parameters.values())
     assert plan.optimiser_bytes == pytest.approx(2 * plan.weight_bytes, rel=0.05)
-    captions, _ = training_set(params)
+    captions, _, _ = training_set(params)
     assert plan.steps_per_epoch == captions // 8
     assert plan.seconds_per_epoch == plan.seconds_per_step * plan.steps_per_epoch
     assert plan.activation_bytes > 0
@@ -137,7 +157,7 @@ def test_plan_of_each_system(system):
 def test_processes_share_the_batch_and_an_epoch_is_the_samplers():
     params = tiny_params(sampler="identity", images_per_identity=2)
     alone = plan_system("phase2", params, CPU)
-    _, identities = training_set(params)
+    _, identities, _ = training_set(params)
     assert alone.steps_per_epoch == -(-identities // 4)
     launcher = params.launcher.model_copy(update={"processes": 2})
     shared = plan_system("phase2", params.model_copy(update={"launcher": launcher}), CPU)
@@ -161,39 +181,112 @@ def test_published_sizes_have_the_published_number_of_parameters():
 
 
 def test_pretrained_names_are_taken_at_their_published_sizes_and_said_so(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    scale = tiny_scale()
-    towers = scale.towers.model_copy(
-        update={"siglip": VisionTower(pretrained="google/siglip-base-patch16-224")}
-    )
-    configs, notes = tower_configs("phase3", scale.model_copy(update={"towers": towers}))
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    tower = VisionTower(pretrained="google/siglip-base-patch16-224")
+    configs, notes = tower_configs("phase3", scale_with(siglip=tower))
     assert configs.keys() == {"vision"}
     assert configs["vision"]["hidden_size"] == 768
     assert not configs["vision"]["vision_use_head"]
     assert notes == [
         "google/siglip-base-patch16-224: not on this machine; its published sizes are used"
     ]
-    other = scale.towers.model_copy(update={"siglip": VisionTower(pretrained="nobody/nothing")})
+    other = scale_with(siglip=VisionTower(pretrained="nobody/nothing"))
     with pytest.raises(ValueError, match="nobody/nothing: is not on this machine"):
-        tower_configs("phase3", scale.model_copy(update={"towers": other}))
+        tower_configs("phase3", other)
 
 
 def test_sizes_of_a_local_folder_are_read(tmp_path):
     config = CLIP_VISION["openai/clip-vit-base-patch16"]()
     config.hidden_size = 96
     config.save_pretrained(tmp_path)
-    scale = tiny_scale()
-    towers = scale.towers.model_copy(update={"clip": VisionTower(pretrained=str(tmp_path))})
-    configs, notes = tower_configs("phase1", scale.model_copy(update={"towers": towers}))
+    tower = VisionTower(pretrained=str(tmp_path))
+    configs, notes = tower_configs("phase1", scale_with(clip=tower))
     assert configs["vision"]["hidden_size"] == 96
     assert not notes
 
 
-def test_unknown_data_set_is_refused():
-    params = load_params()
-    data = params.data.model_copy(update={"synthpedes": None})
-    with pytest.raises(ValueError, match="size of 'own_photos' is not known"):
-        training_set(params.model_copy(update={"data": data, "dataset": "own_photos"}))
+@pytest.mark.parametrize(
+    ("pretrained", "architecture", "published"),
+    [
+        ("hf-hub:timm/vit_base_patch16_clip_224.openai", None, "openai/clip-vit-base-patch16"),
+        ("ViT-L-14.pt", "ViT-L-14-quickgelu", "openai/clip-vit-large-patch14"),
+    ],
+)
+def test_clip_of_open_clip_has_the_published_sizes(
+    pretrained, architecture, published, monkeypatch
+):
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    named = {"pretrained": pretrained, "architecture": architecture}
+    towers = {"clip": VisionTower(**named), "clip_text": ClipTextTower(**named)}
+    configs, _ = tower_configs("irra", scale_with(**towers))
+    for tower, known in (("vision", CLIP_VISION), ("text", CLIP_TEXT)):
+        expected = known[published]()
+        assert sizes(configs[tower]) == sizes(expected.to_dict())
+        assert configs[tower]["hidden_act"] == expected.hidden_act == "quick_gelu"
+
+
+def test_siglip_of_open_clip_has_the_published_sizes(monkeypatch):
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    source = "hf-hub:timm/ViT-B-16-SigLIP2-256"
+    configs, notes = tower_configs("phase2", scale_with(siglip=VisionTower(pretrained=source)))
+    published = SIGLIP_VISION["google/siglip2-base-patch16-256"]().to_dict()
+    assert sizes(configs["vision"]) == sizes(published)
+    assert configs["vision"]["image_size"] == published["image_size"] == 256
+    assert notes == [f"{source}: the sizes are those of open_clip's ViT-B-16-SigLIP2-256"]
+    absent = scale_with(siglip=VisionTower(pretrained="hf-hub:nobody/nothing"))
+    with pytest.raises(ValueError, match="nobody/nothing: is no folder"):
+        tower_configs("phase2", absent)
+
+
+@pytest.mark.parametrize("name", ["", OPEN_CLIP_WEIGHTS])
+def test_sizes_of_a_checkpoint_of_open_clip_are_read(name, tmp_path):
+    state = open_clip_model(OPEN_CLIP).state_dict()
+    save_open_clip(tmp_path, OPEN_CLIP, state)
+    tower = VisionTower(pretrained=str(tmp_path / name))
+    configs, notes = tower_configs("phase1", scale_with(clip=tower))
+    assert configs["vision"]["intermediate_size"] == 48
+    assert not notes
+
+
+def test_sizes_beside_a_file_of_weights_are_read(tmp_path):
+    transformers_clip(tmp_path)
+    tower = VisionTower(pretrained=str(tmp_path / "model.safetensors"))
+    configs, notes = tower_configs("phase1", scale_with(clip=tower))
+    assert configs["vision"]["hidden_size"] == 32
+    assert not notes
+
+
+def data_set(name):
+    return read_section(Dataset, ROOT / f"configs/datasets/{name}.yaml", ROOT)
+
+
+def params_with(**changes):
+    return load_params().model_copy(update=changes)
+
+
+def test_published_training_sets_by_hand():
+    known = {
+        "cuhk_pedes": (68_126, 11_003),
+        "identity_clothing": (68_126, 11_003),
+        "rstpreid": (37_010, 3_701),
+        "icfg_pedes": (round(34_674 * 2902 / 3102), 2902),  # 200 identities are for validation
+    }
+    for name, expected in known.items():
+        params = params_with(dataset=name, data=data_set(name))
+        assert training_set(params)[:2] == expected
+    assert any("carved" in note for note in training_set(params)[2])
+
+
+def test_a_set_of_unpublished_size_is_as_large_as_what_was_prepared(tmp_path):
+    params = params_with(dataset="custom", data=data_set("custom"))
+    report = tmp_path / "report.json"
+    with pytest.raises(ValueError, match=r"how large 'custom' is .* `dvc repro prepare`"):
+        training_set(params, report)
+    train = {"images": 20, "identities": 7, "captions": 31}
+    report.write_text(json.dumps({"splits": {"train": train}}))
+    captions, identities, notes = training_set(params, report)
+    assert (captions, identities) == (31, 7)
+    assert notes == [f"custom: as large as what was prepared last ({report})"]
 
 
 @pytest.mark.parametrize(("names", "columns"), [(["phase1"], 1), ([], len(SYSTEMS))])

@@ -186,7 +186,7 @@ def image_batches(
 def caption_batches(
     captions: TokenisedCaptions, batch_size: int
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
-    """All captions in batches of similar length: their positions, int64 [B], and ids and mask."""
+    """All captions by length: their positions, int64 [B], ids and mask; see `batches_by_length`."""
     for rows in batches_by_length(captions.lengths, batch_size):
         yield rows, captions.batch(rows)
 

@@ -152,15 +152,22 @@ def _runs(rows: NDArray[np.int64], keys: NDArray[np.int64]) -> list[NDArray[np.i
 
 
 def batches_by_length(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """All samples, shortest first, so that a batch needs little padding; the last may be smaller.
+    """All samples, shortest first, in batches of little padding that are equally much to compute.
+
+    With equally many samples, the batch of the longest would take several times the memory of the
+    others, and on CPU leave the caches.
 
     Args:
         lengths: int64 [N], in tokens.
-        batch_size: of every batch but the last.
+        batch_size: as many samples of average length have the tokens that a batch has at most,
+            padding included; a single sample may have more.
 
     Yields:
-        int64 [batch_size], positions in `lengths`; equal lengths keep their order.
+        int64 [B], positions in `lengths`; equal lengths keep their order.
     """
     order = np.argsort(lengths, kind="stable")
-    for first in range(0, len(order), batch_size):
-        yield order[first : first + batch_size]
+    while len(order):
+        padded = lengths[order] * np.arange(1, len(order) + 1)  # were the batch to end here
+        size = np.searchsorted(padded * len(lengths), batch_size * lengths.sum(), side="right")
+        batch, order = np.split(order, [max(1, int(size))])
+        yield batch

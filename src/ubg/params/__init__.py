@@ -25,6 +25,7 @@ from ubg.params.read import read_section
 from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
 from ubg.params.towers import (
     ClipTextTower,
+    ClipTower,
     Image,
     SharedEncoder,
     TextTower,
@@ -44,6 +45,7 @@ from ubg.params.training import (
 __all__ = [
     "Augmentation",
     "ClipTextTower",
+    "ClipTower",
     "Dataset",
     "Evaluation",
     "Experiment",

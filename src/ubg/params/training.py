@@ -113,4 +113,6 @@ class Launcher(Section):
 
 
 class Evaluation(Section):
+    """`batch_size`: images at a time, or the tokens of so many captions of average length."""
+
     batch_size: Positive

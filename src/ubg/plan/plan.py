@@ -1,8 +1,10 @@
 """The plan of a training run: counted, measured on a few samples, and scaled to the run."""
 
+import json
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -19,12 +21,7 @@ from ubg.plan.step import TrainingStep
 from ubg.plan.system import RandomSystem, random_system
 from ubg.training.recompute import recompute_activations
 
-# Captions and identities of the training splits.
-PUBLISHED_SETS = {
-    "cuhk_pedes": (68_126, 11_003),
-    "icfg_pedes": (34_674, 3_102),
-    "rstp_reid": (37_010, 3_701),
-}
+REPORT = Path("data/prepared/report.json")
 WARM_UP_STEPS, MEASURED_STEPS = 2, 3
 SAMPLES_ON_CPU = 4
 
@@ -77,21 +74,43 @@ class Plan:
         return self.seconds_per_step * self.steps_per_epoch
 
 
-def training_set(params: Params) -> tuple[int, int]:
-    """Captions and identities of the training split.
+def training_set(params: Params, report: Path = REPORT) -> tuple[int, int, Notes]:
+    """Captions and identities of the training split, and what was assumed.
+
+    As drawn, as published, or as prepared last.
+
+    Args:
+        params: of the run.
+        report: of the preparation; read where no counts are published.
 
     Raises:
-        ValueError: the data set is not known here.
+        ValueError: none of them is there.
     """
-    if params.data.synthpedes is not None:
-        drawn = params.data.synthpedes
-        return 2 * drawn.images_per_identity * drawn.train_identities, drawn.train_identities
-    if params.dataset not in PUBLISHED_SETS:
+    data = params.data
+    if data.synthpedes is not None:
+        identities = data.synthpedes.train_identities
+        return 2 * data.synthpedes.images_per_identity * identities, identities, []
+    if not data.counts:
+        return _as_prepared(params.dataset, report)
+    version, counts = next(iter(data.counts.items()))
+    captions, identities = counts["train"].captions, counts["train"].identities
+    notes = [f"{data.title}: {version}"] if len(data.counts) > 1 else []
+    if data.carve_val is not None:
+        left = identities - data.carve_val.identities
+        captions, identities = round(captions * left / identities), left
+        notes.append(f"{data.title}: captions of the carved identities are assumed to be average")
+    return captions, identities, notes
+
+
+def _as_prepared(dataset: str, report: Path) -> tuple[int, int, Notes]:
+    if not report.is_file():
         raise ValueError(
-            f"dataset: the size of {params.dataset!r} is not known here; "
-            f"plan with one of synthpedes, {', '.join(PUBLISHED_SETS)}"
+            f"dataset: how large {dataset!r} is was not published; prepare it first, as "
+            "`dvc repro prepare` does"
         )
-    return PUBLISHED_SETS[params.dataset]
+    train = json.loads(report.read_text(encoding="utf-8"))["splits"]["train"]
+    note = f"{dataset}: as large as what was prepared last ({report})"
+    return train["captions"], train["identities"], [note]
 
 
 def steps_per_epoch(training: Training, captions: int, identities: int) -> int:
@@ -117,7 +136,7 @@ def plan_system(
         ValueError: the sizes of a pretrained model or of the data set are not known.
     """
     training = params.model.training
-    captions, identities = training_set(params)
+    captions, identities, set_notes = training_set(params)
     system = random_system(name, params, identities)
     step = TrainingStep(system, device)
     share = training.batch_size // params.launcher.processes
@@ -155,7 +174,7 @@ def plan_system(
         seconds_per_step=seconds * share / samples,
         steps_per_epoch=steps_per_epoch(training, captions, identities),
         epochs=training.epochs,
-        notes=system.notes,
+        notes=set_notes + system.notes,
     )
 
 

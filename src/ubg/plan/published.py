@@ -1,6 +1,7 @@
 """Architectures of published models, so that a plan needs none of their files."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from transformers import (
     AutoConfig,
@@ -12,43 +13,75 @@ from transformers import (
 )
 
 from ubg.models.contract import TowerConfigs
-from ubg.params import Scale
+from ubg.models.towers import open_clip
+from ubg.models.towers.pretrained import HUB_PREFIX, Family, Part
+from ubg.params import ClipTower, Scale
 
 Notes = list[str]
+Published = dict[str, Callable[[], PretrainedConfig]]
 
 
 def tower_configs(system: str, params: Scale) -> tuple[TowerConfigs, Notes]:
     """The pretrained towers of `system` in the form that `build_model` takes, and what to know.
 
-    Read from the local cache or folder where the files are, from the table below where not; towers
-    that the params build from sizes are left out.
+    Read from the local cache or folder where the files are, from the tables below or those of
+    open_clip where not; towers that the params build from sizes are left out.
 
     Raises:
         ValueError: a name is in neither.
     """
     towers, notes = params.towers, Notes()
-    clip, siglip = system in ("irra", "phase1"), system in ("phase2", "phase3", "phase4")
-    named = [
-        ("vision", "vision_config", towers.clip.pretrained, CLIP_VISION, clip),
-        ("vision", "vision_config", towers.siglip.pretrained, SIGLIP_VISION, siglip),
-        ("text", "text_config", towers.clip_text.pretrained, CLIP_TEXT, system == "irra"),
-        ("text", "", towers.t5.pretrained, T5, system != "irra"),
-    ]
-    configs = {
-        tower: _config(source, part, published, notes)
-        for tower, part, source, published, used in named
-        if used and source is not None
-    }
-    if system in ("phase3", "phase4") and "vision" in configs:
-        configs["vision"].vision_use_head = False  # the shared encoder takes the tokens
-    return {tower: config.to_dict() for tower, config in configs.items()}, notes
+    if system in ("irra", "phase1"):
+        vision = _clip_or_siglip(towers.clip, "clip", "vision", CLIP_VISION, notes)
+    else:
+        vision = _clip_or_siglip(towers.siglip, "siglip", "vision", SIGLIP_VISION, notes)
+    if system == "irra":
+        text = _clip_or_siglip(towers.clip_text, "clip", "text", CLIP_TEXT, notes)
+    else:
+        text = _of_transformers(towers.t5.pretrained, T5, notes)
+    if vision is not None and system in ("phase3", "phase4"):
+        vision.vision_use_head = False  # the shared encoder takes the tokens
+    configs = {"vision": vision, "text": text}
+    return {tower: config.to_dict() for tower, config in configs.items() if config}, notes
 
 
-def _config(
-    source: str, part: str, published: dict[str, Callable[[], PretrainedConfig]], notes: Notes
-) -> PretrainedConfig:
+def _clip_or_siglip(
+    tower: ClipTower, family: Family, part: Part, published: Published, notes: Notes
+) -> PretrainedConfig | None:
+    source = tower.pretrained
+    if source is None:
+        return None
+    folder = str(Path(source).parent) if Path(source).is_file() else source
+    name = folder.removeprefix(HUB_PREFIX)
+    if tower.architecture is not None or name != folder or open_clip.is_open_clip(folder):
+        architecture = tower.architecture
+        if architecture is None and name != folder:
+            architecture = _known_to_open_clip(name, notes)
+        settings, _ = open_clip.read_settings(name, architecture)
+        return open_clip.tower_config(settings, family, part, source)
+    config = _of_transformers(source, published, notes)
+    return getattr(config, f"{part}_config", config)
+
+
+def _known_to_open_clip(name: str, notes: Notes) -> str | None:
+    """What a checkpoint on the hub is called in open_clip; None for the hub to be asked."""
+    from open_clip import list_models
+
+    architecture = OPEN_CLIP.get(name, name.rpartition("/")[2])
+    if architecture not in list_models():
+        return None
+    notes.append(f"{HUB_PREFIX}{name}: the sizes are those of open_clip's {architecture}")
+    return architecture
+
+
+def _of_transformers(
+    source: str | None, published: Published, notes: Notes
+) -> PretrainedConfig | None:
+    if source is None:
+        return None
+    folder = str(Path(source).parent) if Path(source).is_file() else source
     try:
-        config = AutoConfig.from_pretrained(source, local_files_only=True)
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError):
         if source not in published:
             raise ValueError(
@@ -57,7 +90,6 @@ def _config(
             ) from None
         notes.append(f"{source}: not on this machine; its published sizes are used")
         return published[source]()
-    return getattr(config, part, config)
 
 
 def _clip_vision(width: int, layers: int, patch: int) -> Callable[[], CLIPVisionConfig]:
@@ -130,4 +162,10 @@ T5 = {
     "google/t5-v1_1-large": _t5(1024, 24, 16, 2816, "gated-gelu"),
     "google/flan-t5-base": _t5(768, 12, 12, 2048, "gated-gelu"),
     "google/flan-t5-large": _t5(1024, 24, 16, 2816, "gated-gelu"),
+}
+# Checkpoints on the hub that are not called as their model is in open_clip.
+OPEN_CLIP = {
+    "timm/vit_base_patch32_clip_224.openai": "ViT-B-32-quickgelu",
+    "timm/vit_base_patch16_clip_224.openai": "ViT-B-16-quickgelu",
+    "timm/vit_large_patch14_clip_224.openai": "ViT-L-14-quickgelu",
 }

@@ -75,8 +75,8 @@ def encode_split(
 ) -> Features:
     """Every image and every caption of a split through the model, each once.
 
-    Captions go in batches of similar length. Several processes share the batches, and each has all
-    features in the end. The model should be in evaluation mode.
+    Captions go by length, in batches of the tokens of `batch_size` average ones. Several processes
+    share the batches, and each has all features in the end. The model should be in evaluation mode.
     """
     device = next(model.parameters()).device
     mean, std = model.normalisation.mean, model.normalisation.std

@@ -6,8 +6,13 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+)
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -25,20 +30,35 @@ def reason(error: Exception) -> str:
 def find_file(source: str, name: str) -> Path | None:
     """The file `name` of a folder or of a hub repository (fetched or cached), if there is one.
 
+    Without a connection a repository holds what the cache has of it.
+
     Raises:
-        ValueError: `source` is neither, or the hub cannot be reached.
+        ValueError: `source` is neither, or the hub cannot be reached and nothing is cached.
     """
     if Path(source).is_dir():
         path = Path(source) / name
         return path if path.is_file() else None
     try:
         return Path(hf_hub_download(source, name))
-    except EntryNotFoundError:
-        return None
+    except EntryNotFoundError as error:
+        if not isinstance(error, LocalEntryNotFoundError) or _is_cached(source):
+            return None
+        raise ValueError(
+            f"{source}: is no folder, the hub cannot be reached, and its cache has nothing of "
+            "that name; see the path, or download the model on a machine with a connection"
+        ) from error
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         raise ValueError(
             f"{source}: is no folder, and no model on the hub can be read: {reason(error)}"
         ) from error
+
+
+def _is_cached(name: str) -> bool:
+    try:
+        snapshot_download(name, local_files_only=True)
+    except LocalEntryNotFoundError:
+        return False
+    return True
 
 
 def read_json(path: Path) -> dict[str, Any]:
