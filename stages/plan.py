@@ -22,10 +22,8 @@ def main(systems: list[str], samples: int | None) -> None:
     from ubg.plan.table import plan_lines
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    plans = [
-        plan_system(name, params, device, samples)
-        for name in tqdm(systems, desc="measuring", unit="system", leave=False)
-    ]
+    with tqdm(systems, desc="measuring", unit="system", leave=False) as bar:
+        plans = [plan_system(name, params, device, samples) for name in bar]
     print("\n".join(plan_lines(plans, params, device)))
 
 

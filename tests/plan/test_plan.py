@@ -280,7 +280,7 @@ def test_published_training_sets_by_hand():
 def test_a_set_of_unpublished_size_is_as_large_as_what_was_prepared(tmp_path):
     params = params_with(dataset="custom", data=data_set("custom"))
     report = tmp_path / "report.json"
-    with pytest.raises(ValueError, match=r"how large 'custom' is .* `dvc repro prepare`"):
+    with pytest.raises(ValueError, match=r"how large 'custom' is .* `dvc repro prepare_"):
         training_set(params, report)
     train = {"images": 20, "identities": 7, "captions": 31}
     report.write_text(json.dumps({"splits": {"train": train}}))

@@ -106,7 +106,7 @@ def _as_prepared(dataset: str, report: Path) -> tuple[int, int, Notes]:
     if not report.is_file():
         raise ValueError(
             f"dataset: how large {dataset!r} is was not published; prepare it first, as "
-            "`dvc repro prepare` does"
+            "`dvc repro prepare_annotations` does"
         )
     train = json.loads(report.read_text(encoding="utf-8"))["splits"]["train"]
     note = f"{dataset}: as large as what was prepared last ({report})"
