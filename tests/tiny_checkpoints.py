@@ -7,7 +7,14 @@ from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 from timm.models import register_model
 from timm.models.vision_transformer import _create_vision_transformer
-from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    SiglipConfig,
+    SiglipImageProcessor,
+    SiglipModel,
+)
 
 OPEN_CLIP_WEIGHTS = "open_clip_model.safetensors"
 WORDS, EOT, SIDE, PATCH, JOINT = 64, 63, 32, 8, 16
@@ -92,12 +99,14 @@ def transformers_clip(folder):
     config = CLIPConfig(vision_config=VISION, text_config=CLIP_TEXT, projection_dim=JOINT)
     model = randomised(CLIPModel(config))
     model.save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
     return model
 
 
 def transformers_siglip(folder):
     model = randomised(SiglipModel(SiglipConfig(vision_config=VISION, text_config=TEXT)))
     model.save_pretrained(folder)
+    SiglipImageProcessor().save_pretrained(folder)
     return model
 
 

@@ -2,38 +2,20 @@
 
 import pytest
 import torch
+from tiny_checkpoints import WORDS, captions, transformers_clip
 from torch.nn import functional as F
-from transformers import CLIPConfig, CLIPModel
 
 from ubg.models.towers.clip_text import clip_text, resize_text_positions
 from ubg.models.towers.vision import clip_vision
 from ubg.params import ClipTextTower, Image, VisionTower
 
-WORDS, EOT = 64, 63
 SIZES = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48, vocab_size=WORDS)
 VISION_SIZES = VisionTower(width=32, layers=2, heads=2, mlp_width=48, patch_size=8)
 
 
 @pytest.fixture
 def published(tmp_path):
-    common = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48}
-    config = CLIPConfig(
-        text_config=common
-        | {"num_hidden_layers": 2, "vocab_size": WORDS, "eos_token_id": EOT, "bos_token_id": 62},
-        vision_config=common | {"num_hidden_layers": 2, "patch_size": 8, "image_size": 32},
-        projection_dim=16,
-    )
-    model = CLIPModel(config).eval()
-    model.save_pretrained(tmp_path)
-    return model, ClipTextTower(pretrained=str(tmp_path), vocab_size=WORDS)
-
-
-def captions(*lengths):
-    """Ids as of a CLIP tokenizer, padded with EOT, and their mask."""
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    ids = torch.randint(0, 60, mask.shape, generator=torch.Generator().manual_seed(0))
-    ends = torch.arange(max(lengths)) == torch.tensor(lengths)[:, None] - 1
-    return torch.where(mask & ~ends, ids, EOT), mask.long()
+    return transformers_clip(tmp_path), ClipTextTower(pretrained=str(tmp_path), vocab_size=WORDS)
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

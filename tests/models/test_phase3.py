@@ -3,6 +3,7 @@
 import pytest
 import torch
 from safetensors.torch import load_model
+from tiny_checkpoints import transformers_siglip
 from tiny_models import (
     GRID,
     HEIGHT,
@@ -14,8 +15,6 @@ from tiny_models import (
     tiny_scale,
 )
 from transformers import (
-    SiglipConfig,
-    SiglipModel,
     SiglipVisionModel,
     T5GemmaConfig,
     T5GemmaForConditionalGeneration,
@@ -268,15 +267,7 @@ def test_siglip_without_its_head_has_the_same_tokens_and_fewer_weights():
 
 
 def test_pretrained_siglip_loads_without_its_head_and_reloads_from_its_config(tmp_path):
-    sizes = {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
-    }
-    text = {**sizes, "vocab_size": 64}
-    vision = {**sizes, "patch_size": 8, "image_size": 32}
-    SiglipModel(SiglipConfig(vision_config=vision, text_config=text)).save_pretrained(tmp_path)
+    transformers_siglip(tmp_path)
     params, image = VisionTower(pretrained=str(tmp_path), patch_size=8), Image(height=32, width=32)
     tower = siglip_vision(params, image, "sdpa", pooled=False).eval()
     assert not [name for name in tower.state_dict() if ".head." in name]

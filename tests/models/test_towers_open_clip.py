@@ -80,9 +80,16 @@ def test_clip_from_a_file_of_torch_save_equals_open_clip(tmp_path, folder, name)
         assert_equal_features(model, folder)
 
 
-def test_openais_layout_without_a_config_equals_open_clip(tmp_path):
+def publish(monkeypatch, name, *means):
+    """Have open_clip know weights of its model `name` whose images have these means."""
+    weights = {f"own_{i}": {"mean": mean, "std": STD} for i, mean in enumerate(means)}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, name, weights)
+
+
+def test_openais_layout_without_a_config_equals_open_clip(tmp_path, monkeypatch):
     (tmp_path / "miniature-quickgelu.json").write_text(json.dumps(OPEN_CLIP))
     open_clip.add_model_config(tmp_path / "miniature-quickgelu.json")
+    publish(monkeypatch, "miniature-quickgelu", MEAN)
     model = checkpoints.open_clip_model(OPEN_CLIP).half().float()
     sizes = {"input_resolution": SIDE, "context_length": 20, "vocab_size": checkpoints.WORDS}
     state = {name: value.half() for name, value in model.state_dict().items()}
@@ -158,6 +165,33 @@ def test_hub_name_is_read_from_the_cache_when_offline(tmp_path, folder, monkeypa
         vision_tower("hf-hub:someone/nothing")
 
 
+def test_weights_alone_are_normalised_as_the_published_ones_where_these_agree(folder, monkeypatch):
+    (folder / "miniature.json").write_text(json.dumps(OPEN_CLIP))
+    open_clip.add_model_config(folder / "miniature.json")
+    publish(monkeypatch, "miniature", MEAN, MEAN)
+    tower = vision_tower(folder / NAME, "miniature")
+    assert (list(tower.normalisation.mean), list(tower.normalisation.std)) == (MEAN, STD)
+    for means in ((), (MEAN, STD)):
+        publish(monkeypatch, "miniature", *means)
+        with pytest.raises(ValueError, match=r"does not say by what mean.*open_clip_config.json"):
+            vision_tower(folder / NAME, "miniature")
+
+
+@pytest.mark.parametrize(
+    ("name", "mean"),
+    [
+        ("ViT-B-16-quickgelu", list(CLIP_NORMALISATION.mean)),
+        ("ViT-B-16-SigLIP2-256", [0.5] * 3),
+        ("ViT-L-14-CLIPA", [0.485, 0.456, 0.406]),
+        ("ViT-L-14", None),  # one of LAION's weights differs from the others
+    ],
+)
+def test_normalisation_of_published_weights(name, mean):
+    from ubg.models.towers.open_clip import read_settings
+
+    assert read_settings("", name)[1].get("mean") == mean
+
+
 def test_images_are_normalised_as_the_checkpoint_says(folder):
     tower = vision_tower(folder)
     assert (list(tower.normalisation.mean), list(tower.normalisation.std)) == (MEAN, STD)
@@ -165,7 +199,8 @@ def test_images_are_normalised_as_the_checkpoint_says(folder):
     again = clip_vision(VisionTower(pretrained="gone", patch_size=PATCH), SQUARE, "sdpa", config)
     assert again.normalisation == tower.normalisation
     (folder / "open_clip_config.json").write_text(json.dumps(OPEN_CLIP))
-    assert vision_tower(folder).normalisation == CLIP_NORMALISATION
+    with pytest.raises(ValueError, match=r"does not say by what mean.*open_clip_config.json"):
+        vision_tower(folder)
     values = {"model_cfg": OPEN_CLIP, "preprocess_cfg": {"mean": [0.5], "std": STD}}
     (folder / "open_clip_config.json").write_text(json.dumps(values))
     with pytest.raises(ValueError, match=r"names \[0.5\] as mean or deviation"):

@@ -16,7 +16,6 @@ from transformers import (
     CLIPVisionConfig,
     CLIPVisionModel,
     Siglip2Config,
-    SiglipImageProcessor,
     T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
@@ -96,6 +95,7 @@ def test_siglip_equals_the_librarys_model(tmp_path, form):
 def test_a_checkpoint_of_the_vision_tower_alone_equals_the_librarys_model(tmp_path):
     model = checkpoints.randomised(CLIPVisionModel(CLIPVisionConfig(**checkpoints.VISION)))
     model.save_pretrained(tmp_path)
+    CLIPImageProcessor().save_pretrained(tmp_path)
     images = torch.randn(2, 3, SIDE, SIDE)
     assert_close(vision_tower(tmp_path)(images)[1], model(pixel_values=images).pooler_output)
 
@@ -122,6 +122,7 @@ def test_the_checkpoints_activation_is_kept(tmp_path):
 @pytest.mark.parametrize("whole", [True, False])
 def test_images_are_normalised_as_the_checkpoint_says(tmp_path, whole):
     checkpoints.transformers_clip(tmp_path)
+    (tmp_path / "preprocessor_config.json").unlink()
     images = CLIPImageProcessor(image_mean=MEAN, image_std=STD)
     (CLIPProcessor(images, clip_tokenizer()) if whole else images).save_pretrained(tmp_path)
     tower = vision_tower(tmp_path)
@@ -133,8 +134,15 @@ def test_images_are_normalised_as_the_checkpoint_says(tmp_path, whole):
 def test_siglip_has_its_own_normalisation(tmp_path):
     checkpoints.transformers_siglip(tmp_path)
     assert vision_tower(tmp_path, siglip_vision).normalisation == SIGLIP_NORMALISATION
-    SiglipImageProcessor().save_pretrained(tmp_path)
-    assert vision_tower(tmp_path, siglip_vision).normalisation == SIGLIP_NORMALISATION
+
+
+def test_a_checkpoint_that_names_no_normalisation_is_refused(tmp_path):
+    checkpoints.transformers_clip(tmp_path)
+    text = ClipTextTower(pretrained=str(tmp_path), vocab_size=checkpoints.WORDS)
+    (tmp_path / "preprocessor_config.json").unlink()
+    with pytest.raises(ValueError, match=r"does not say by what mean.*preprocessor_config.json"):
+        vision_tower(tmp_path)
+    clip_text(text, JOINT, 77, "sdpa")
 
 
 def test_a_hub_name_is_read_from_the_cache_when_offline(tmp_path, monkeypatch):

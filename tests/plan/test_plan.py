@@ -13,6 +13,7 @@ from huggingface_hub import constants as hub
 from tiny_checkpoints import (
     OPEN_CLIP,
     OPEN_CLIP_WEIGHTS,
+    PATCH,
     open_clip_model,
     save_open_clip,
     transformers_clip,
@@ -21,7 +22,8 @@ from tiny_models import tiny_generation, tiny_scale
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModel, SiglipVisionModel, T5EncoderModel
 
-from ubg.params import ClipTextTower, Dataset, VisionTower, load_params
+from ubg.models.towers.vision import clip_vision
+from ubg.params import ClipTextTower, Dataset, Image, VisionTower, load_params
 from ubg.params.read import read_section
 from ubg.plan.count import flops_per_sample, kept_bytes, parameters_by_part, tokens_by_stack
 from ubg.plan.plan import plan_system, training_set
@@ -246,6 +248,25 @@ def test_sizes_of_a_checkpoint_of_open_clip_are_read(name, tmp_path):
     configs, notes = tower_configs("phase1", scale_with(clip=tower))
     assert configs["vision"]["intermediate_size"] == 48
     assert not notes
+
+
+@pytest.mark.parametrize("name", [OPEN_CLIP_WEIGHTS, "model.safetensors"])
+def test_a_file_is_read_in_the_terms_that_training_reads_it_in(name, tmp_path):
+    transformers_clip(tmp_path)
+    wider = OPEN_CLIP | {"vision_cfg": OPEN_CLIP["vision_cfg"] | {"mlp_ratio": 2.0}}
+    save_open_clip(tmp_path, wider, open_clip_model(wider).state_dict())
+    tower = VisionTower(pretrained=str(tmp_path / name), patch_size=PATCH)
+    planned = tower_configs("phase1", scale_with(clip=tower))[0]["vision"]
+    loaded = clip_vision(tower, Image(height=32, width=16), "sdpa").transformer.config
+    assert planned["intermediate_size"] == loaded.intermediate_size
+    assert planned["intermediate_size"] == (64 if name == OPEN_CLIP_WEIGHTS else 48)
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
+    transformers_clip(tmp_path)
+    tower = VisionTower(pretrained=str(tmp_path))
+    with pytest.raises(ValueError, match="is a 'clip' model, and this tower takes 'siglip'"):
+        tower_configs("phase2", scale_with(siglip=tower))
 
 
 def test_sizes_beside_a_file_of_weights_are_read(tmp_path):

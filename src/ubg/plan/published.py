@@ -14,7 +14,13 @@ from transformers import (
 
 from ubg.models.contract import TowerConfigs
 from ubg.models.towers import open_clip
-from ubg.models.towers.pretrained import HUB_PREFIX, Family, Part
+from ubg.models.towers.pretrained import (
+    HUB_PREFIX,
+    Family,
+    Part,
+    open_checkpoint,
+    tower_config,
+)
 from ubg.params import ClipTower, Scale
 
 Notes = list[str]
@@ -38,7 +44,8 @@ def tower_configs(system: str, params: Scale) -> tuple[TowerConfigs, Notes]:
     if system == "irra":
         text = _clip_or_siglip(towers.clip_text, "clip", "text", CLIP_TEXT, notes)
     else:
-        text = _of_transformers(towers.t5.pretrained, T5, notes)
+        t5 = towers.t5.pretrained
+        text = None if t5 is None else _of_transformers(t5, T5, notes)
     if vision is not None and system in ("phase3", "phase4"):
         vision.vision_use_head = False  # the shared encoder takes the tokens
     configs = {"vision": vision, "text": text}
@@ -51,16 +58,14 @@ def _clip_or_siglip(
     source = tower.pretrained
     if source is None:
         return None
-    folder = str(Path(source).parent) if Path(source).is_file() else source
-    name = folder.removeprefix(HUB_PREFIX)
-    if tower.architecture is not None or name != folder or open_clip.is_open_clip(folder):
-        architecture = tower.architecture
-        if architecture is None and name != folder:
-            architecture = _known_to_open_clip(name, notes)
-        settings, _ = open_clip.read_settings(name, architecture)
-        return open_clip.tower_config(settings, family, part, source)
-    config = _of_transformers(source, published, notes)
-    return getattr(config, f"{part}_config", config)
+    folder, _, of_open_clip = open_checkpoint(source, tower.architecture)
+    if not of_open_clip:
+        return tower_config(_of_transformers(source, published, notes), family, part, source)
+    architecture = tower.architecture
+    if architecture is None and source.startswith(HUB_PREFIX):
+        architecture = _known_to_open_clip(folder, notes)
+    settings, _ = open_clip.read_settings(folder, architecture)
+    return open_clip.tower_config(settings, family, part, source)
 
 
 def _known_to_open_clip(name: str, notes: Notes) -> str | None:
@@ -74,11 +79,7 @@ def _known_to_open_clip(name: str, notes: Notes) -> str | None:
     return architecture
 
 
-def _of_transformers(
-    source: str | None, published: Published, notes: Notes
-) -> PretrainedConfig | None:
-    if source is None:
-        return None
+def _of_transformers(source: str, published: Published, notes: Notes) -> PretrainedConfig:
     folder = str(Path(source).parent) if Path(source).is_file() else source
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True)

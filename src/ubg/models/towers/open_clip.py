@@ -90,7 +90,8 @@ def read_settings(source: str, architecture: str | None) -> tuple[dict[str, Any]
 
     Args:
         source: folder or hub repository with an `open_clip_config.json`.
-        architecture: name of a model that open_clip knows, in place of that file.
+        architecture: name of a model that open_clip knows, in place of that file. Its images are
+            those of its published weights, or unknown where these differ.
 
     Raises:
         ValueError: there is no such model, or no such file.
@@ -103,7 +104,7 @@ def read_settings(source: str, architecture: str | None) -> tuple[dict[str, Any]
                 f"architecture: open_clip knows no model {architecture!r}; "
                 "give one of open_clip.list_models(), such as ViT-B-16-quickgelu"
             )
-        return get_model_config(architecture), {}
+        return get_model_config(architecture), _published_images(architecture)
     path = find_file(source, CONFIG_NAME)
     if path is None:
         raise ValueError(
@@ -155,6 +156,15 @@ def convert(state: dict[str, Tensor], family: Literal["clip", "siglip"]) -> dict
         else:
             converted[name] = value
     return converted
+
+
+def _published_images(architecture: str) -> dict[str, Any]:
+    from open_clip import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    tags = list_pretrained_tags_by_model(architecture)
+    published = [get_pretrained_cfg(architecture, tag) for tag in tags]
+    images = [{name: list(weights[name]) for name in ("mean", "std")} for weights in published]
+    return images[0] if images and all(one == images[0] for one in images) else {}
 
 
 def _join_pooling(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ Checkpoints of transformers and of open_clip (`hf-hub:` before a name on the hub
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
@@ -51,8 +51,8 @@ def load_tower(
 ) -> M:
     """One tower of a CLIP or SigLIP checkpoint, in float32.
 
-    The mean and standard deviation that its images are to be normalised by, where the checkpoint
-    names them, are in its config as `image_mean` and `image_std`.
+    The mean and standard deviation that the checkpoint has its images normalised by are in the
+    config of a vision tower as `image_mean` and `image_std`.
 
     Args:
         model_class: of transformers, with or without the projection.
@@ -62,27 +62,20 @@ def load_tower(
         architecture: a model of open_clip, for weights that say nothing of themselves.
 
     Raises:
-        ValueError: `source` cannot be read, is a model of another kind, lacks a weight of the
-            tower or has one that is no part of it; the weight is named.
+        ValueError: `source` cannot be read, is a model of another kind, names no normalisation,
+            lacks a weight of the tower or has one that is no part of it; the weight is named.
     """
-    folder, state = _open(source)
-    by_open_clip = (
-        architecture is not None
-        or folder.startswith(HUB_PREFIX)
-        or (state is None and open_clip.is_open_clip(folder))
-        or (state is not None and any(name.startswith("visual.") for name in state))
-    )
-    if by_open_clip:
-        folder = folder.removeprefix(HUB_PREFIX)
+    folder, state, of_open_clip = open_checkpoint(source, architecture)
+    if of_open_clip:
         settings, images = open_clip.read_settings(folder, architecture)
         config = open_clip.tower_config(settings, family, part, source)
         state = open_clip.convert(state or open_clip.read_weights(folder), family)
-        normalisation = images.get("mean"), images.get("std")
+        mean, std = images.get("mean"), images.get("std")
     else:
-        config = _tower_config(folder, family, part)
-        normalisation = _processor_normalisation(folder)
-    if part == "vision" and normalisation != (None, None):
-        config.image_mean, config.image_std = (_three(values, source) for values in normalisation)
+        config = tower_config(read_config(folder), family, part, source)
+        mean, std = _processor_normalisation(folder) if part == "vision" else (None, None)
+    if part == "vision":
+        config.image_mean, config.image_std = _three(mean, source), _three(std, source)
     return _load(model_class, source, folder, config, state, _BESIDE[part] + _BESIDE_BOTH)
 
 
@@ -119,14 +112,45 @@ def normalisation_of(config: PretrainedConfig, default: Normalisation) -> Normal
     return Normalisation(tuple(config.image_mean), tuple(config.image_std))
 
 
-def _open(source: str) -> tuple[str, dict[str, Tensor] | None]:
-    """A folder or hub name, and the weights where `source` is their file."""
-    path = Path(source)
-    return (str(path.parent), read_state_dict(path)) if path.is_file() else (source, None)
+class Checkpoint(NamedTuple):
+    """A checkpoint of CLIP or SigLIP, found but not taken apart.
+
+    Attributes:
+        folder: or the name on the hub.
+        state: the weights, where the source is their file.
+        of_open_clip: whether settings and names of weights are open_clip's, not transformers'.
+    """
+
+    folder: str
+    state: dict[str, Tensor] | None
+    of_open_clip: bool
 
 
-def _tower_config(source: str, family: Family, part: Part) -> PretrainedConfig:
-    config = read_config(source)
+def open_checkpoint(source: str, architecture: str | None) -> Checkpoint:
+    """What is at a hub name, a folder or a file of weights, and in which library's terms.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    folder, state = _open(source)
+    name = folder.removeprefix(HUB_PREFIX)
+    if architecture is not None or name != folder:
+        of_open_clip = True
+    elif state is None:
+        of_open_clip = open_clip.is_open_clip(folder)
+    else:
+        of_open_clip = any(weight.startswith("visual.") for weight in state)
+    return Checkpoint(name, state, of_open_clip)
+
+
+def tower_config(
+    config: PretrainedConfig, family: Family, part: Part, source: str
+) -> PretrainedConfig:
+    """The architecture of one tower in that of a model of transformers.
+
+    Raises:
+        ValueError: it is a model of another kind.
+    """
     if config.model_type == f"{family}_{part}_model":
         return config
     if config.model_type == "siglip2":
@@ -145,6 +169,12 @@ def _tower_config(source: str, family: Family, part: Part) -> PretrainedConfig:
     return tower
 
 
+def _open(source: str) -> tuple[str, dict[str, Tensor] | None]:
+    """A folder or hub name, and the weights where `source` is their file."""
+    path = Path(source)
+    return (str(path.parent), read_state_dict(path)) if path.is_file() else (source, None)
+
+
 def _processor_normalisation(source: str) -> tuple[Any, Any]:
     """Mean and deviation that the checkpoint of transformers names, or None twice."""
     for name in ("preprocessor_config.json", "processor_config.json"):
@@ -157,6 +187,11 @@ def _processor_normalisation(source: str) -> tuple[Any, Any]:
 
 
 def _three(values: Any, source: str) -> list[float]:
+    if values is None:
+        raise ValueError(
+            f"{source}: does not say by what mean and deviation its images are normalised; put "
+            "its preprocessor_config.json there, or the open_clip_config.json of open_clip's model"
+        )
     if (
         not isinstance(values, list)
         or len(values) != 3

@@ -77,6 +77,10 @@ def t5_encoder(
             f"{params.pretrained}: has {embeddings} token embeddings for a tokenizer of "
             f"{vocab_size}; name the tokenizer that belongs to it in tokenizer.pretrained"
         )
+    # T5 v1.0's, of four times the width: fresh memory for it costs 7 to 15 % of the time on CPU.
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
     # T5Gemma caps its attention scores, which SDPA cannot.
     is_t5gemma = isinstance(model, T5GemmaEncoderModel)
     model.set_attn_implementation("eager" if is_t5gemma else attention)
