@@ -9,7 +9,7 @@ import pytest
 import tiny_checkpoints as checkpoints
 import torch
 from huggingface_hub import constants as hub
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save_file
 from tiny_checkpoints import EOT, JOINT, MEAN, OPEN_CLIP, OPEN_SIGLIP, PATCH, SIDE, STD
 from tiny_models import VOCABULARY, tiny_scale
 
@@ -17,6 +17,7 @@ from ubg.models.build import build_model
 from ubg.models.towers.clip_text import clip_text
 from ubg.models.towers.vision import CLIP_NORMALISATION, clip_vision, siglip_vision
 from ubg.params import ClipTextTower, Image, VisionTower
+from ubg.training.checkpoint import save_weights
 
 SQUARE = Image(height=SIDE, width=SIDE)
 NAME = checkpoints.OPEN_CLIP_WEIGHTS
@@ -353,7 +354,8 @@ def test_a_system_is_rebuilt_without_its_checkpoints(tmp_path, folder, system):
     shutil.rmtree(folder)
     shutil.rmtree(tmp_path / "siglip")
     again = build_model(system, scale, VOCABULARY, configs).eval()
-    again.load_state_dict(model.state_dict())
+    save_weights(tmp_path / "weights.safetensors", model)
+    load_model(again, tmp_path / "weights.safetensors")
     assert again.normalisation == model.normalisation
     images = torch.randn(2, 3, scale.image.height, scale.image.width)
     torch.testing.assert_close(model.encode_image(images), again.encode_image(images))

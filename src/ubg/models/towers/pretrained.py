@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers import logging as transformers_logging
@@ -251,6 +252,9 @@ def _load(
             f"{source}: {len(unknown)} weights are no part of {model_class.__name__}, the first "
             f"is {unknown[0]!r}; is it a model of another kind?"
         )
+    # A view, as one of joined queries, keys and values, would hold all of them and refuse saving.
+    for weight in model.parameters():
+        weight.data = weight.detach().clone(memory_format=torch.contiguous_format)
     return model
 
 
