@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ubg.data.augment import hide_patches
-from ubg.generation.targets import GenerationTargets
-from ubg.models.build import build_model
-from ubg.models.contract import RetrievalModel
-from ubg.models.phase4 import add_generator
-from ubg.params import Params, load_params
+from ubg.data.batches.augment import hide_patches
+from ubg.params import Params, SharedNetwork, load_params
+from ubg.retrieval.contract import RetrievalModel
+from ubg.systems.aligned.shared_encoder import build as build_shared_encoder
+from ubg.systems.phase4.model import add_generator
+from ubg.systems.phase4.targets import GenerationTargets
 
 BATCH, TOKENS, VOCABULARY, CODES, REPEATS = 64, 48, 1000, 512, 25
 Batch = dict[str, Tensor]
@@ -63,11 +63,12 @@ def make_batch(targets: GenerationTargets, height: int, width: int) -> Batch:
 
 def build(params: Params, with_branch: bool) -> tuple[RetrievalModel, GenerationTargets]:
     torch.manual_seed(0)
-    model = build_model("phase3", params.model, VOCABULARY)
+    network = SharedNetwork.of(params.preset, params.preset.towers.siglip)
+    model = build_shared_encoder(network, VOCABULARY, {})
     codes = RandomCodes(model.vision.grid)
     targets = GenerationTargets(codes, model.vision.grid, params.generation, seed=0)
     if with_branch:
-        model = add_generator(model, params.model, params.generation, CODES, codes.length)
+        model = add_generator(model, network, params.generation, CODES, codes.length)
     return model, targets
 
 
@@ -88,7 +89,7 @@ def main() -> None:
     params = load_params()
     phase3, targets = build(params, with_branch=False)
     phase4, _ = build(params, with_branch=True)
-    batch = make_batch(targets, params.model.image.height, params.model.image.width)
+    batch = make_batch(targets, params.preset.image.height, params.preset.image.width)
 
     step(phase3, batch)
     step(phase4, batch, gen_weight=0.0)

@@ -17,12 +17,13 @@ import time
 from itertools import product
 
 import torch
+from plain import sizes
 
-from ubg.params import ClipTextTower, Image, Params, TextTower, VisionTower, load_params
+from ubg.data.batches.fields import Batch
+from ubg.params import Params, load_params
 from ubg.plan.count import flops_per_sample
-from ubg.plan.random_batch import Batch
+from ubg.plan.random_run import random_system
 from ubg.plan.step import TrainingStep
-from ubg.plan.system import random_system
 from ubg.training.recompute import recompute_activations
 
 IDENTITIES = 11_003  # CUHK-PEDES
@@ -43,21 +44,17 @@ PEAKS = {
 def base_params(batch_size: int, precision: str, checkpointing: bool, tiny: bool) -> Params:
     """The base preset with towers of known sizes, so that no pretrained name is needed."""
     params = load_params()
-    scale = params.model
-    vision = VisionTower(width=768, layers=12, heads=12, mlp_width=3072)
-    clip_text = ClipTextTower(width=512, layers=12, heads=8, mlp_width=2048)
-    t5 = TextTower(width=768, layers=12, heads=12, mlp_width=3072, dropout=0.1)
-    image, dim, vocab_size, codes = Image(height=384, width=128), 512, 32_100, 16_384
+    scale = params.preset
+    vision, clip_text, t5 = sizes.VISION, sizes.CLIP_TEXT, sizes.T5
+    image, dim, vocab_size, codes = sizes.image(384, 128), 512, 32_100, 16_384
     if tiny:
-        vision = VisionTower(width=64, layers=2, heads=2, mlp_width=96)
-        clip_text = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48, vocab_size=500)
-        t5 = TextTower(width=32, layers=2, heads=2, mlp_width=48, dropout=0.1)
-        image, dim, vocab_size, codes = Image(height=64, width=32), 64, 1000, 64
+        vision, clip_text, t5 = sizes.TINY_VISION, sizes.TINY_CLIP_TEXT, sizes.TINY_T5
+        image, dim, vocab_size, codes = sizes.image(64, 32), 64, 1000, 64
     fit = scale.vqgan.fit.model_copy(
         update={"codes": codes, "patch": 1, "multipliers": (1, 1, 1, 1, 1)}
     )
     towers = {"clip": vision, "clip_text": clip_text, "siglip": vision, "t5": t5}
-    losses = type(scale.irra.losses)(sdm=1.0, id=1.0, mlm=1.0)
+    losses = sizes.BASE.irra.losses
     irra = {
         "losses": losses,
         "interaction_layers": 4,
@@ -81,7 +78,7 @@ def base_params(batch_size: int, precision: str, checkpointing: bool, tiny: bool
         "irra": scale.irra.model_copy(update=irra),
         "training": scale.training.model_copy(update=training),
     }
-    return params.model_copy(update={"model": scale.model_copy(update=updates)})
+    return params.model_copy(update={"preset": scale.model_copy(update=updates)})
 
 
 def plain_adam(step: TrainingStep) -> torch.optim.Optimizer:
@@ -94,7 +91,7 @@ def measure(
     name: str, params: Params, device: torch.device, compiled: bool, fused: bool, steps: int
 ) -> tuple[float, float, float]:
     """Seconds of a step, TFLOPs of a step, GiB at the peak."""
-    training = params.model.training
+    training = params.preset.training
     system = random_system(name, params, IDENTITIES)
     step = TrainingStep(system, device)
     few = to_device(system.batch(min(4, training.batch_size)), device)

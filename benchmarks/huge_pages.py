@@ -24,15 +24,15 @@ def measure(steps):
 
     from ubg.params import load_params
     from ubg.plan.plan import training_set
+    from ubg.plan.random_run import random_system
     from ubg.plan.step import TrainingStep
-    from ubg.plan.system import random_system
 
     params, found = load_params(), {}
     _, identities, _ = training_set(params)
     for name in SYSTEMS:
         system = random_system(name, params, identities)
         step = TrainingStep(system, torch.device("cpu"))
-        batch = system.batch(params.model.training.batch_size)
+        batch = system.batch(params.preset.training.batch_size)
         seconds, losses = [], []
         for _ in range(WARM_UP + steps):
             started = time.perf_counter()

@@ -17,8 +17,8 @@ import pandas as pd
 from PIL import Image
 
 import ubg.params
-from ubg.data.image_pack import ImagePack
-from ubg.data.pack import pack_images
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.pack import pack_images
 
 HEIGHT, WIDTH, BATCH_SIZE = 384, 128, 64
 IMAGES, BATCHES, ROUNDS = 2048, 16, 5
@@ -29,7 +29,7 @@ def main():
         root = Path(folder)
         paths = write_images(root)
         table = pd.DataFrame({"image_id": range(IMAGES), "image_path": [p.name for p in paths]})
-        size = ubg.params.Image(height=HEIGHT, width=WIDTH)
+        size = ubg.params.Image(height=HEIGHT, width=WIDTH, max_broken=0)
         started = time.perf_counter()
         pack_images(table, root, size, root / "pack")
         seconds = time.perf_counter() - started

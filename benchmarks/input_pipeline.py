@@ -21,22 +21,24 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from plain import sizes
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-import ubg.params
-from ubg.data.captions import TokenisedCaptions
-from ubg.data.image_pack import ImagePack
-from ubg.data.loader import TrainingLoader
-from ubg.data.pack import pack_images
-from ubg.data.samplers import RandomSampler
-from ubg.data.tokenizers import fit_tokenizer
-from ubg.params import Augmentation
+from ubg.data.batches.augment import Augmenter
+from ubg.data.batches.fields import CaptionFields
+from ubg.data.batches.loader import TrainingLoader
+from ubg.data.batches.samplers import RandomSampler
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.normalisation import Normalisation
+from ubg.data.images.pack import pack_images
+from ubg.data.text.captions import TokenisedCaptions
+from ubg.data.text.tokenizers import fit_tokenizer
 
 HEIGHT, WIDTH, BATCH_SIZE, MAX_TOKENS = 384, 128, 64, 77
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-PAPER = Augmentation(flip=0.5, pad=10, erase=0.5)
-NONE = Augmentation(flip=0, pad=0, erase=0)
+PAPER = sizes.BASE.augmentation
+NONE = PAPER.model_copy(update={"flip": 0.0, "pad": 0, "erase": 0.0})
 IMAGES, ROUNDS = 1024, 5
 
 
@@ -99,9 +101,8 @@ def conventional(table, root, tokenizer, augmentation, shuffle=True):
 def ours(table, pack, tokenizer, augmentation):
     captions = TokenisedCaptions(tokenizer, table["caption"].tolist(), MAX_TOKENS)
     sampler = RandomSampler(len(table), BATCH_SIZE, seed=0)
-    return TrainingLoader(
-        table, pack, captions, sampler, augmentation, MEAN, STD, seed=0, workers=2
-    )
+    augmenter = Augmenter(augmentation, Normalisation(MEAN, STD), seed=0)
+    return TrainingLoader(table, pack, sampler, [CaptionFields(captions)], augmenter, workers=2)
 
 
 def draw_dataset(root):
@@ -162,7 +163,7 @@ def main():
         root = Path(folder)
         table = draw_dataset(root)
         tokenizer = fit_tokenizer(table["caption"].tolist(), 1000, root / "tokenizer")
-        size = ubg.params.Image(height=HEIGHT, width=WIDTH)
+        size = sizes.image(HEIGHT, WIDTH)
         pack_images(table, root, size, root / "pack")
         pack = ImagePack(root / "pack")
         check_equal_without_augmentation(table, root, pack, tokenizer)

@@ -19,13 +19,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
+from plain import sizes
 from plain.irra import Levers, PlainIrra, plain_optimiser
 
-from ubg.cpu_products import fast_products
-from ubg.params import ClipTextTower, Image, Params, VisionTower, load_params
-from ubg.plan.random_batch import Batch
+from ubg.data.batches.fields import Batch
+from ubg.params import Params, load_params
+from ubg.plan.random_run import random_system
 from ubg.plan.step import TrainingStep
-from ubg.plan.system import random_system
+from ubg.runtime.cpu_products import fast_products
 
 IDENTITIES = 11_003  # CUHK-PEDES
 MAX_TOKENS = 77
@@ -49,16 +50,13 @@ AT_ONCE = 4  # levers beside "plain": each holds 3 GiB of weights, gradients and
 def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Params:
     """The base preset with towers of known sizes; `form` is "clean" or "masked"."""
     params = load_params()
-    scale = params.model
-    vision = VisionTower(width=768, layers=12, heads=12, mlp_width=3072)
-    text = ClipTextTower(width=512, layers=12, heads=8, mlp_width=2048)
-    height, width, dim = 384, 128, 512
+    scale = params.preset
+    vision, text, image, dim = sizes.VISION, sizes.CLIP_TEXT, sizes.image(384, 128), 512
     if tiny:
-        vision = VisionTower(width=64, layers=2, heads=2, mlp_width=96)
-        text = ClipTextTower(width=32, layers=2, heads=2, mlp_width=48, vocab_size=500)
-        height, width, dim = 64, 32, 64
+        vision, text = sizes.TINY_VISION, sizes.TINY_CLIP_TEXT
+        image, dim = sizes.image(64, 32), 64
     towers = {"clip": vision, "clip_text": text, "attention": "sdpa"}
-    losses = type(scale.irra.losses)(sdm=1.0, id=1.0, mlm=1.0)
+    losses = sizes.BASE.irra.losses
     irra = {
         "losses": losses,
         "contrast_on": form,
@@ -72,7 +70,7 @@ def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Par
     training = {"batch_size": batch_size, "precision": "bf16" if bf16 else "fp32"}
     optimiser = {"name": "adam", "lr": 1e-5, "weight_decay": 4e-5, "clip_norm": None}
     updates = {
-        "image": Image(height=height, width=width),
+        "image": image,
         "tokenizer": scale.tokenizer.model_copy(update={"max_tokens": MAX_TOKENS}),
         "towers": scale.towers.model_copy(update=towers),
         "embedding_dim": dim,
@@ -80,7 +78,7 @@ def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Par
         "training": scale.training.model_copy(update=training),
         "optimiser": scale.optimiser.model_copy(update=optimiser),
     }
-    return params.model_copy(update={"model": scale.model_copy(update=updates)})
+    return params.model_copy(update={"preset": scale.model_copy(update=updates)})
 
 
 class Side:
@@ -116,8 +114,8 @@ class Side:
 
 class PlainStep:
     def __init__(self, system, levers: Levers):
-        self.model = PlainIrra(system.model, levers).train()
-        optimiser = system.params.model.optimiser
+        self.model = PlainIrra(system.task.model, levers).train()
+        optimiser = system.run.params.preset.optimiser
         self.optimiser = plain_optimiser(self.model, optimiser, levers.few_groups)
         self.levers = levers
 

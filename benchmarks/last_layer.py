@@ -2,7 +2,7 @@
 
 Random weights, float32: images of 384x128, and captions as long as those of CUHK-PEDES (23.5 words
 on average), sorted by length and trimmed on both sides, which both take the products of evaluation
-(`ubg.cpu_products`). Checked: the same embeddings to 1e-5.
+(`ubg.runtime.cpu_products`). Checked: the same embeddings to 1e-5.
 
     python benchmarks/last_layer.py [--images 32] [--captions 64] [--rounds 9]
 """
@@ -11,13 +11,13 @@ import argparse
 import time
 
 import torch
+from plain import sizes
 
-from ubg.cpu_products import fast_products
-from ubg.models.irra import last_token
-from ubg.models.towers.clip_text import clip_text
-from ubg.models.towers.vision import clip_vision
-from ubg.params import ClipTextTower, Image, VisionTower
-from ubg.plan.random_batch import caption_lengths
+from ubg.plan.random_data import caption_lengths
+from ubg.runtime.cpu_products import fast_products
+from ubg.systems.irra.model import last_token
+from ubg.towers.clip_text import clip_text
+from ubg.towers.vision import clip_vision
 
 DIM, MAX_TOKENS, BATCH = 512, 77, 16
 
@@ -27,9 +27,8 @@ DIM, MAX_TOKENS, BATCH = 512, 77, 16
 def main(images, captions, rounds):
     torch.manual_seed(0)
     print(f"{torch.get_num_threads()} thread(s)")
-    tower = VisionTower(width=768, layers=12, heads=12, mlp_width=3072)
-    image = Image(height=384, width=128)
-    vision = clip_vision(tower, image, "sdpa", projection_dim=DIM).eval()
+    size = sizes.image(384, 128)
+    vision = clip_vision(sizes.VISION, size, "sdpa", projection_dim=DIM).eval()
     pixels = torch.randn(images, 3, 384, 128).split(BATCH)
     compare(
         "images",
@@ -38,8 +37,7 @@ def main(images, captions, rounds):
         images,
         rounds,
     )
-    text_tower = ClipTextTower(width=512, layers=12, heads=8, mlp_width=2048)
-    text = clip_text(text_tower, DIM, MAX_TOKENS, "sdpa").eval()
+    text = clip_text(sizes.CLIP_TEXT, DIM, MAX_TOKENS, "sdpa").eval()
     batches = []
     for lengths in torch.from_numpy(caption_lengths(captions, MAX_TOKENS)).sort()[0].split(BATCH):
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long()

@@ -3,8 +3,8 @@
 The text towers of CLIP ViT-B/16 and of T5-base; random weights, float32. Library, padded: its own
 model, captions as they come. Padded: our model on the same batches, so that the last way differs
 from it in sorting and trimming, and for CLIP in the last layer, which makes the pooled token alone.
-All by torch's products and once more by those of evaluation (`ubg.cpu_products`); the time of a
-batch is the least of the rounds. Captions are as long as those of CUHK-PEDES (23.5 words on
+All by torch's products and once more by those of evaluation (`ubg.runtime.cpu_products`); the time
+of a batch is the least of the rounds. Captions are as long as those of CUHK-PEDES (23.5 words on
 average, at 1.2 tokens a word); what they say does not matter. Checked: the same embeddings to 1e-5.
 
     python benchmarks/text_encoding.py [--captions 1024] [--batch 64] [--rounds 2]
@@ -16,18 +16,18 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
+from plain.sizes import BASE
 from torch.nn import functional as F
 from transformers import CLIPTextModel, T5EncoderModel
 
-from ubg.cpu_products import fast_products
-from ubg.data.captions import CLIP_FIELDS, TokenisedCaptions
-from ubg.data.loader import caption_batches
-from ubg.models.irra import last_token
-from ubg.models.towers.clip_text import clip_text
-from ubg.models.towers.text import masked_mean, t5_encoder
-from ubg.params import ClipTextTower, TextTower
-from ubg.plan.published import CLIP_TEXT, T5
-from ubg.plan.random_batch import caption_lengths
+from ubg.data.batches.loader import caption_batches
+from ubg.data.text.captions import CLIP_FIELDS, TokenisedCaptions
+from ubg.plan.architectures import published
+from ubg.plan.random_data import caption_lengths
+from ubg.runtime.cpu_products import fast_products
+from ubg.systems.irra.model import last_token
+from ubg.towers.clip_text import clip_text
+from ubg.towers.text import masked_mean, t5_encoder
 
 MAX_TOKENS = 77
 
@@ -43,9 +43,8 @@ class RandomWords:
 
 
 def clip_encoders():
-    config = CLIP_TEXT["openai/clip-vit-base-patch16"]()
-    tower = ClipTextTower(pretrained="openai/clip-vit-base-patch16")
-    ours = clip_text(tower, 512, MAX_TOKENS, "sdpa", config.to_dict()).eval()
+    config = published("clip text", BASE.towers.clip_text.pretrained)
+    ours = clip_text(BASE.towers.clip_text, 512, MAX_TOKENS, "sdpa", config.to_dict()).eval()
     plain = CLIPTextModel(config).eval()
     plain.load_state_dict(ours.transformer.state_dict())
 
@@ -61,8 +60,8 @@ def clip_encoders():
 
 
 def t5_base_encoders():
-    config = T5["google-t5/t5-base"]()
-    ours = t5_encoder(TextTower(pretrained="google-t5/t5-base"), 32100, "sdpa", config.to_dict())
+    config = published("t5 text", BASE.towers.t5.pretrained)
+    ours = t5_encoder(BASE.towers.t5, 32100, "sdpa", config.to_dict())
     plain = T5EncoderModel(config).eval()
     plain.load_state_dict(ours.eval().transformer.state_dict())
 

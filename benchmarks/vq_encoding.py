@@ -19,11 +19,11 @@ from PIL import Image
 from taming.modules.diffusionmodules.model import Encoder
 from taming.modules.vqvae.quantize import VectorQuantizer
 
-from ubg.data.image_pack import ImagePack
-from ubg.data.vq_encode import encode_rows
-from ubg.models.vqgan.architecture import Architecture
-from ubg.models.vqgan.model import VQGAN
-from ubg.models.vqgan.quantise import nearest_codes
+from ubg.data.images.image_pack import ImagePack
+from ubg.vqgan.codes.encode import encode_rows
+from ubg.vqgan.model.architecture import Architecture
+from ubg.vqgan.model.quantise import nearest_codes
+from ubg.vqgan.model.vqgan import VQGAN
 
 HEIGHT, WIDTH, IMAGES, REPEATS = 384, 128, 4, 5
 ARCHITECTURE = Architecture(

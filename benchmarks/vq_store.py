@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ubg.data.vq_encode import Progress
-from ubg.data.vq_tokens import Origin, VqTokens, write_vq_tokens
+from ubg.vqgan.codes.encode import Progress
+from ubg.vqgan.codes.store import Origin, VqTokens, write_vq_tokens
 
 IMAGES, ROWS, COLUMNS, CODES, BATCH_SIZE = 40_000, 24, 8, 16_384, 64
 BATCHES, REPEATS = 200, 5

@@ -4,15 +4,13 @@ The systems are named on the command line, so that the table holds those whose m
 depends on, and never what an earlier experiment left in `metrics/`.
 """
 
-from ubg.cli import run_systems_stage
-from ubg.systems import SYSTEMS
+from ubg.runtime.cli import run_systems_stage
+from ubg.systems import system_names
 
 
 def main(systems: list[str]) -> None:
     """Read what the systems scored, write the tables and the charts to `plots/compare`."""
-    from ubg.files import replace_folder
-    from ubg.params import load_params
-    from ubg.report.ablation import (
+    from ubg.comparison.ablation import (
         INTERVAL_NOTE,
         Setting,
         ablation_rows,
@@ -22,15 +20,16 @@ def main(systems: list[str]) -> None:
         write_csv,
         write_markdown,
     )
-    from ubg.report.forest import draw_forest
-    from ubg.report.queries import read_queries
-    from ubg.report.style import dataset_label
+    from ubg.evaluation.queries import read_queries
+    from ubg.figures.forest import draw_forest
+    from ubg.params import load_params
+    from ubg.runtime.files import replace_folder
 
     params = load_params()
     metrics = read_metrics("metrics", systems)
     queries = {name: read_queries(f"plots/{name}/evaluation/queries.csv") for name in metrics}
     rows = ablation_rows(metrics, queries)
-    dataset = dataset_label(params.data.title, params.data.synthetic)
+    dataset = params.data.label
     setting = Setting(dataset, params.data.synthetic, params.scale, params.seed, params.noise.rate)
     with replace_folder("plots/compare") as folder:
         write_markdown(folder / "ablation.md", rows, setting)
@@ -43,4 +42,6 @@ def main(systems: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_systems_stage("Put the systems given into one table and one bar chart.", main, SYSTEMS)
+    run_systems_stage(
+        "Put the systems given into one table and one bar chart.", main, system_names()
+    )

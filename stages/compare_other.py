@@ -5,8 +5,8 @@ The systems are named, so that the table holds those that the stage depends on.
 
 import argparse
 
-from ubg.cli import exit_cleanly
-from ubg.systems import SYSTEMS
+from ubg.runtime.cli import run_script
+from ubg.systems import system_names
 
 
 def main(name: str, systems: list[str]) -> None:
@@ -15,7 +15,7 @@ def main(name: str, systems: list[str]) -> None:
 
     params, other = load_params(), load_other(name)
 
-    from ubg.report.transfer import compare_other
+    from ubg.comparison.transfer import compare_other
 
     compare_other(systems, params, other)
 
@@ -25,6 +25,6 @@ if __name__ == "__main__":
         description="Put what the systems score on their own and on another data set into a table."
     )
     parser.add_argument("dataset", help="the other data set")
-    parser.add_argument("system", nargs="+", choices=SYSTEMS)
+    parser.add_argument("system", nargs="+", choices=system_names())
     chosen = parser.parse_args()
-    exit_cleanly(lambda: main(chosen.dataset, chosen.system))
+    run_script(lambda: main(chosen.dataset, chosen.system))

@@ -1,20 +1,21 @@
 """Make the text tokenizer."""
 
-from ubg.cli import run_stage
+from ubg.runtime.cli import run_stage
 
 
 def main() -> None:
     """Write `models/tokenizer`."""
-    from ubg.data.prepare import load_prepared
-    from ubg.data.tokenizers import describe_tokenizer, fit_tokenizer, load_tokenizer
-    from ubg.files import replace_folder, write_json
+    from ubg.data.prepared import load_prepared
+    from ubg.data.text.tokenizers import describe_tokenizer, fit_tokenizer, load_tokenizer
     from ubg.params import load_params
+    from ubg.runtime.files import replace_folder, write_json
 
-    params = load_params().model.tokenizer
+    params = load_params().preset.tokenizer
     table = load_prepared("data/prepared")
     captions = table.loc[table["split"] == "train", "caption"].tolist()
     with replace_folder("models/tokenizer") as folder:
         if params.pretrained is None:
+            assert params.vocab_size is not None
             tokenizer = fit_tokenizer(captions, params.vocab_size, folder)
         else:
             tokenizer = load_tokenizer(params.pretrained)

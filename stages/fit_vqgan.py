@@ -1,12 +1,12 @@
 """Make the VQGAN whose codes are the targets of the generative task."""
 
-from ubg.cli import run_stage
+from ubg.runtime.cli import run_stage
 
 
 def main() -> None:
     """Write `models/vqgan`, `plots/vqgan` and `metrics/vqgan.json`."""
-    from ubg.models.vqgan.make import make_vqgan
     from ubg.params import load_params
+    from ubg.vqgan.fit.make import make_vqgan
 
     make_vqgan(load_params())
 

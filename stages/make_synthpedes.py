@@ -1,6 +1,6 @@
 """Draw the embedded data set: `data/raw/synthpedes`."""
 
-from ubg.cli import run_stage
+from ubg.runtime.cli import run_stage
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
 
     params = load_synthpedes()
 
-    from ubg.data.synthpedes.generate import generate
+    from ubg.synthpedes.generate import generate
 
     generate(params, "data/raw/synthpedes", processes=len(os.sched_getaffinity(0)))
 

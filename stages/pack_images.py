@@ -1,23 +1,22 @@
 """Decode and resize every image once."""
 
-from ubg.cli import run_stage
+from ubg.runtime.cli import run_stage
 
 
 def main() -> None:
     """Write `data/images` and `plots/images`."""
     from pathlib import Path
 
-    from ubg.data.pack import pack_images
-    from ubg.data.prepare import load_prepared
+    from ubg.data.images.pack import pack_images
+    from ubg.data.prepared import load_prepared
+    from ubg.dataset_report.image_sizes import write_image_report
     from ubg.params import load_params
-    from ubg.report.images import write_image_report
-    from ubg.report.style import dataset_label
 
     params = load_params()
     table = load_prepared("data/prepared")
-    images, size = params.raw_root / "imgs", params.model.image
+    images, size = params.raw_root / "imgs", params.preset.image
     pack_images(table, images, size, Path("data/images"))
-    label = dataset_label(params.data.title, params.data.synthetic)
+    label = params.data.label
     write_image_report(table, images, size, label, Path("plots/images"))
 
 

@@ -5,8 +5,9 @@ Not a stage of the pipeline: it needs no data and no pretrained weights, and wri
 
 import argparse
 
-from ubg.cli import exit_cleanly
-from ubg.systems import SYSTEMS
+from ubg.comparison.ladder import LADDER
+from ubg.runtime.cli import run_script
+from ubg.systems import system_names
 
 
 def main(systems: list[str], samples: int | None) -> None:
@@ -29,8 +30,9 @@ def main(systems: list[str], samples: int | None) -> None:
 
 def known_system(name: str) -> str:
     """Python 3.11 refuses no names at all where argparse is given `choices`."""
-    if name not in SYSTEMS:
-        raise argparse.ArgumentTypeError(f"{name!r} is unknown; choose from {', '.join(SYSTEMS)}")
+    if name not in system_names():
+        known = ", ".join(system_names())
+        raise argparse.ArgumentTypeError(f"{name!r} is unknown; choose from {known}")
     return name
 
 
@@ -38,9 +40,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description="Parameters, tokens, FLOPs, memory and time of training, before it is run."
     )
-    parser.add_argument("system", nargs="*", type=known_system, help="default: all")
+    parser.add_argument(
+        "system", nargs="*", type=known_system, help="default: all, as the ladder has them"
+    )
     parser.add_argument(
         "--samples", type=int, help="to measure with; default: the batch on a GPU, 4 on CPU"
     )
     chosen = parser.parse_args()
-    exit_cleanly(lambda: main(chosen.system or list(SYSTEMS), chosen.samples))
+    run_script(lambda: main(chosen.system or [rung.name for rung in LADDER], chosen.samples))

@@ -3,20 +3,20 @@
 On several GPUs: `PYTHONPATH=src accelerate launch stages/precompute_vq_tokens.py`.
 """
 
-from ubg.cli import run_stage
+from ubg.runtime.cli import run_stage
 
 
 def main() -> None:
     """Write `data/vq_tokens.h5`."""
     from ubg.params import load_params
 
-    params = load_params().model.vq_tokens  # before the slow imports: a wrong value shows at once
+    params = load_params().preset.vq_tokens  # before the slow imports: a wrong value shows at once
 
     from pathlib import Path
 
-    from ubg.data.image_pack import ImagePack
-    from ubg.data.vq_encode import encode_pack
-    from ubg.models.vqgan.folder import load_vqgan, vqgan_fingerprint
+    from ubg.data.images.image_pack import ImagePack
+    from ubg.vqgan.codes.encode import encode_pack
+    from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
 
     folder = Path("models/vqgan")
     encode_pack(

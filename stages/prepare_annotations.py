@@ -1,13 +1,13 @@
 """Read the annotations of the data set in use into one table and a report."""
 
-from ubg.cli import run_stage
+from ubg.runtime.cli import run_stage
 
 
 def main() -> None:
     """Write `data/prepared`."""
     from pathlib import Path
 
-    from ubg.data.prepare import prepare
+    from ubg.dataset_report.prepare import prepare
     from ubg.params import load_params
 
     prepare(load_params(), Path("data/prepared"))

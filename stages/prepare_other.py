@@ -2,7 +2,7 @@
 
 import argparse
 
-from ubg.cli import exit_cleanly
+from ubg.runtime.cli import run_script
 
 
 def main(name: str) -> None:
@@ -11,7 +11,7 @@ def main(name: str) -> None:
 
     params = load_other(name)
 
-    from ubg.data.others import prepare_other
+    from ubg.dataset_report.prepare_other import prepare_other
 
     prepare_other(params)
 
@@ -23,4 +23,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("dataset", help="a preset of configs/datasets")
     chosen = parser.parse_args()
-    exit_cleanly(lambda: main(chosen.dataset))
+    run_script(lambda: main(chosen.dataset))

@@ -5,28 +5,24 @@ Not a stage of the pipeline: it reads the experiments that `dvc exp list` names,
 
 import argparse
 
-from ubg.cli import exit_cleanly
-from ubg.report.queries import METRICS
-from ubg.systems import SYSTEMS
-
-COMPARED = ("phase3", "phase4")
+from ubg.comparison.ladder import STUDIED, in_order
+from ubg.evaluation.queries import METRICS
+from ubg.runtime.cli import run_script
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write tables and figures to `plots/study`."""
     from tqdm import tqdm
 
-    from ubg.files import replace_folder
-    from ubg.report.ablation import COLUMNS
-    from ubg.report.experiments import list_experiments, read_experiment
-    from ubg.report.forest import draw_forest
-    from ubg.report.study import (
+    from ubg.comparison.ablation import COLUMNS
+    from ubg.comparison.experiments import list_experiments, read_experiment
+    from ubg.comparison.study import (
         group_experiments,
         parse_reference,
         reference_differences,
         system_differences,
     )
-    from ubg.report.study_tables import (
+    from ubg.comparison.study_tables import (
         NOTE,
         draw_runs,
         study_comparisons,
@@ -34,8 +30,10 @@ def main(arguments: argparse.Namespace) -> None:
         write_study_csv,
         write_study_markdown,
     )
+    from ubg.figures.forest import draw_forest
+    from ubg.runtime.files import replace_folder
 
-    systems = [name for name in SYSTEMS if name in arguments.systems]
+    systems = in_order(arguments.systems)
     reference = parse_reference(arguments.reference) if arguments.reference else None
     names = arguments.experiment or list_experiments(baseline=arguments.baseline)
     experiments = [
@@ -65,10 +63,8 @@ if __name__ == "__main__":
         "experiment", nargs="*", help="names from `dvc exp list`; default: all of the baseline"
     )
     parser.add_argument("--baseline", default="HEAD", help="the commit that they started from")
-    parser.add_argument(
-        "--systems", nargs="+", choices=SYSTEMS, default=COMPARED, help="default: %(default)s"
-    )
+    parser.add_argument("--systems", nargs="+", default=STUDIED, help="default: %(default)s")
     parser.add_argument("--metric", choices=METRICS, default="r1", help="the one in the figures")
     parser.add_argument("--reference", help="compare all with the runs of, say, gen_weight=0")
     chosen = parser.parse_args()
-    exit_cleanly(lambda: main(chosen))
+    run_script(lambda: main(chosen))

@@ -3,9 +3,9 @@
 In as many processes as `launcher.processes` says, or those that `accelerate launch` started it as.
 """
 
-from ubg.cli import run_system_stage
-from ubg.launch import is_launched, one_of_several, run_in_processes
-from ubg.systems import SYSTEMS
+from ubg.runtime.cli import run_system_stage
+from ubg.runtime.launch import is_launched, one_of_several, run_in_processes
+from ubg.systems import system_names
 
 
 def main(system: str) -> None:
@@ -25,4 +25,4 @@ def main(system: str) -> None:
 
 
 if __name__ == "__main__":
-    run_system_stage("Train one system on the prepared data.", main, SYSTEMS)
+    run_system_stage("Train one system on the prepared data.", main, system_names())

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from tiny_models import HEIGHT, WIDTH, targets_of
 
-from ubg.data.captions import TokenisedCaptions
-from ubg.generation.measure import HeldOut
+from ubg.data.text.captions import TokenisedCaptions
+from ubg.systems.phase4.measure import HeldOut
 
 IMAGES = 7
 

@@ -1,26 +1,18 @@
 """IRRA small enough for a test."""
 
+import sections
 import torch
-from tiny_models import VOCABULARY, retrieval_batch, tiny_scale
+from tiny_models import VOCABULARY, build_model, retrieval_batch, tiny_scale
 
-from ubg.data.mlm import IGNORED
-from ubg.models.build import build_model
-from ubg.params import Irra
+from ubg.systems.irra.word_masking import IGNORED
 
 IDENTITIES = 5
 ALL_LOSSES = {"sdm": 1.0, "itc": 1.0, "cmpm": 1.0, "id": 1.0, "mlm": 1.0}
 
 
 def irra_scale(losses=ALL_LOSSES, conv_stem=False, attention="eager", **settings):
-    irra = Irra.model_validate(
-        {
-            "losses": dict(losses),
-            "temperature": 0.05,
-            "interaction_layers": 2,
-            "interaction_heads": 4,
-            **settings,
-        }
-    )
+    defaults = {"temperature": 0.05, "interaction_layers": 2, "interaction_heads": 4}
+    irra = sections.irra(losses, **defaults | settings)
     scale = tiny_scale(conv_stem=conv_stem, attention=attention)
     return scale.model_copy(update={"irra": irra})
 

@@ -1,21 +1,14 @@
 """Phases 3 and 4 small enough for a test: sizes, batches, and VQ codes in memory."""
 
 import numpy as np
+import sections
 import torch
 
-from ubg.generation.targets import GenerationTargets
-from ubg.models.build import build_model
-from ubg.models.phase4 import add_generator
-from ubg.params import (
-    ClipTextTower,
-    Generation,
-    Image,
-    SharedEncoder,
-    TextTower,
-    Towers,
-    VisionTower,
-    load_params,
-)
+from ubg.params import AlignedNetwork, IrraNetwork, SharedNetwork, Towers, load_params
+from ubg.systems import system_named
+from ubg.systems.irra.objective import with_objective
+from ubg.systems.phase4.model import add_generator
+from ubg.systems.phase4.targets import GenerationTargets
 
 HEIGHT, WIDTH, GRID = 64, 32, (4, 2)
 PATCHES, CODES, VOCABULARY = 8, 20, 50
@@ -24,15 +17,17 @@ PATCHES, CODES, VOCABULARY = 8, 20, 50
 def tiny_scale(
     positions="1d", pooling="mean", cls_token=False, dropout=0.0, conv_stem=False, attention="eager"
 ):
-    vision = VisionTower(width=32, layers=2, heads=2, mlp_width=48, conv_stem=conv_stem)
-    text = TextTower(width=24, layers=2, heads=2, mlp_width=48, dropout=dropout)
-    clip_text = ClipTextTower(width=24, layers=2, heads=2, mlp_width=48, vocab_size=VOCABULARY)
+    vision = sections.vision_tower(width=32, layers=2, heads=2, mlp_width=48, conv_stem=conv_stem)
+    text = sections.text_tower(width=24, layers=2, heads=2, mlp_width=48, dropout=dropout)
+    clip_text = sections.clip_text_tower(
+        width=24, layers=2, heads=2, mlp_width=48, vocab_size=VOCABULARY
+    )
     towers = Towers(attention=attention, clip=vision, clip_text=clip_text, siglip=vision, t5=text)
-    return load_params().model.model_copy(
+    return load_params().preset.model_copy(
         update={
-            "image": Image(height=HEIGHT, width=WIDTH),
+            "image": sections.image(height=HEIGHT, width=WIDTH),
             "towers": towers,
-            "shared_encoder": SharedEncoder(
+            "shared_encoder": sections.shared_encoder(
                 pooling=pooling, cls_token=cls_token, image_positions=positions
             ),
             "embedding_dim": 16,
@@ -41,7 +36,7 @@ def tiny_scale(
 
 
 def tiny_generation(**changes):
-    return Generation(**{"decoder_layers": 2, **changes})
+    return sections.generation(**{"decoder_layers": 2, **changes})
 
 
 def retrieval_batch(size=6):
@@ -84,10 +79,28 @@ def full_batch(generation, size=6):
     return batch | {"masked_images": batch["images"] * shown}
 
 
+def network_of(system, scale):
+    if system == "irra":
+        return IrraNetwork.of(scale)
+    kind = SharedNetwork if system in ("phase3", "phase4") else AlignedNetwork
+    return kind.of(scale, scale.towers.clip if system == "phase1" else scale.towers.siglip)
+
+
+def build_model(system, scale, vocab_size, configs=None, identities=None, guessed=None):
+    """The model of a system; irra's trains where there are identities, and else only encodes."""
+    declared, network = system_named(system), network_of(system, scale)
+    model = declared.load(network, vocab_size, configs or {})
+    if identities is None:
+        return model
+    guessed = guessed or vocab_size
+    return with_objective(model, network, scale.irra, identities, vocab_size, guessed)
+
+
 def build_phase3(scale, seed=0):
     torch.manual_seed(seed)
     return build_model("phase3", scale, VOCABULARY)
 
 
 def build_phase4(scale, generation, seed=0):
-    return add_generator(build_phase3(scale, seed), scale, generation, CODES, PATCHES)
+    network = network_of("phase4", scale)
+    return add_generator(build_phase3(scale, seed), network, generation, CODES, PATCHES)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ubg.models.towers.quick_gelu import QuickGELU as LeanQuickGELU
+from ubg.towers.quick_gelu import QuickGELU as LeanQuickGELU
 
 IGNORED = -100
 
@@ -98,7 +98,7 @@ class Blocks(nn.Module):
 
 
 class PlainIrra(nn.Module):
-    """The mathematics of `ubg.models.irra.Irra`, with its weights.
+    """The mathematics of `ubg.systems.irra.model.Irra`, with its weights.
 
     Args:
         irra: with an objective of SDM, ID and MLM.

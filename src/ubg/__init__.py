@@ -7,7 +7,7 @@ model.encode_text(["a woman in a red coat"])
 model.encode_image(["crop.jpg"])
 ubg.retrieval.metrics.retrieval_metrics(...)
 ubg.losses.sdm_loss(...)
-ubg.data.annotations.read_annotations("cuhk_pedes", "data/raw/cuhk_pedes")
+ubg.data.annotations.table.read_annotations("cuhk_pedes", "data/raw/cuhk_pedes")
 """
 
 import importlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ubg.model_folder import TrainedModel
+    from ubg.trained import TrainedModel
 
 
 def load(folder: str | Path, device: str | None = None) -> "TrainedModel":
@@ -28,7 +28,7 @@ def load(folder: str | Path, device: str | None = None) -> "TrainedModel":
     Raises:
         ValueError: the folder holds no trained model.
     """
-    from ubg.model_folder import TrainedModel
+    from ubg.trained import TrainedModel
 
     return TrainedModel(folder, device)
 

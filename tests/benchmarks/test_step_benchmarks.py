@@ -48,15 +48,13 @@ def test_gpu_step_runs_anywhere(benchmarks, system, fused):
 def test_trimmed_captions_have_the_embeddings_of_padded_ones(benchmarks, monkeypatch, capsys):
     import text_encoding
 
-    clip = text_encoding.CLIP_TEXT["openai/clip-vit-base-patch16"]()
+    published = text_encoding.published
+    clip = published("clip text", "openai/clip-vit-base-patch16")
     clip.update({"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2})
-    t5 = text_encoding.T5["google-t5/t5-base"]()
+    t5 = published("t5 text", "google-t5/t5-base")
     t5.update({"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2})
-    for table, name, config in (
-        ("CLIP_TEXT", "openai/clip-vit-base-patch16", clip),
-        ("T5", "google-t5/t5-base", t5),
-    ):
-        monkeypatch.setattr(text_encoding, table, {name: lambda config=config: config})
+    small = {"clip text": clip, "t5 text": t5}
+    monkeypatch.setattr(text_encoding, "published", lambda kind, name: small[kind])
     text_encoding.main(count=20, batch_size=6, rounds=1)
     assert capsys.readouterr().out.count("embeddings equal") == 2 * 2 * 3
 

@@ -10,7 +10,7 @@ import pytest
 from spoiled_records import LAYOUTS
 from told import Fault, assert_told, refusal
 
-from ubg.data.annotations import read_annotations
+from ubg.data.annotations.table import read_annotations
 
 FETCH = "fetch it again"
 NO_LIST = "should begin with '[', a list of records, not "

@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spoiled_records import LAYOUTS
 
-from ubg.data.annotations import read_annotations
-from ubg.data.image_pack import NO_IMAGE
-from ubg.data.prepare import load_prepared, write_table
+from ubg.data.annotations.table import read_annotations
+from ubg.data.prepared import NO_IMAGE, load_prepared, write_table
 
 FUZZ = settings(
     max_examples=settings.default.max_examples // 5,

@@ -4,19 +4,19 @@ import os
 
 import numpy as np
 import pytest
+import sections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from miniatures import write_cuhk_pedes
 from spoiled_images import CONTENTS, bomb, picture
 from told import Fault, assert_told, refusal
 
-from ubg.data.annotations import read_annotations
-from ubg.data.decode import MAX_BYTES, decode_image
-from ubg.data.image_pack import ImagePack
-from ubg.data.pack import pack_images
-from ubg.params import Image
+from ubg.data.annotations.table import read_annotations
+from ubg.data.images.decode import MAX_BYTES, decode_image
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.pack import pack_images
 
-SIZE = Image(height=32, width=16)
+SIZE = sections.image(height=32, width=16)
 REMEDY = "; replace it, or allow some with image.max_broken"
 
 

@@ -6,7 +6,7 @@ import miniatures
 import pytest
 from told import Fault, assert_told, refusal
 
-from ubg.data.annotations import read_annotations
+from ubg.data.annotations.table import read_annotations
 
 PATH = "should be nir/<four digits>/<name>"
 PARTS = "is not a list of a number and 1 parts"

@@ -15,7 +15,7 @@ from spoiled_records import (
 )
 from told import Fault, assert_told, refusal
 
-from ubg.data.annotations import read_annotations
+from ubg.data.annotations.table import read_annotations
 
 
 @pytest.fixture(scope="session")

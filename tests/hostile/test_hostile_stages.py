@@ -13,7 +13,7 @@ from spoiled_images import bomb
 from spoiled_records import LAYOUTS, spoil
 from told import Fault, assert_told, contents
 
-from ubg.data.prepare import load_prepared
+from ubg.data.prepared import load_prepared
 
 REPOSITORY = Path(__file__).parents[2]
 TABLE, PACK = "prepare_annotations.py", "pack_images.py"

@@ -13,10 +13,10 @@ import numpy  # noqa: F401 -- what the readers load is no part of what they read
 import pandas
 import PIL.Image  # noqa: F401
 import pydantic  # noqa: F401
+import sections
 
-from ubg.data.annotations import read_annotations
-from ubg.data.pack import pack_images
-from ubg.params import Image
+from ubg.data.annotations.table import read_annotations
+from ubg.data.images.pack import pack_images
 
 ALLOWED = 400 * 2**20
 
@@ -30,7 +30,7 @@ def limit_memory() -> None:
 def pack(folder: str, threads: int) -> None:
     names = sorted(path.name for path in Path(folder).iterdir())
     table = pandas.DataFrame({"image_id": range(len(names)), "image_path": names})
-    size = Image(height=16, width=16)
+    size = sections.image(height=16, width=16)
     pack_images(table, Path(folder), size, Path(folder).parent / "packed", threads)
 
 

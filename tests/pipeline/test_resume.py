@@ -42,7 +42,8 @@ def prepared(tmp_path_factory) -> Path:
     project = tmp_path_factory.mktemp("resume")
     for name in ("stages", "configs", "src"):
         shutil.copytree(REPOSITORY / name, project / name)
-    shutil.copy(REPOSITORY / "params.yaml", project)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(REPOSITORY / name, project)
     write_cuhk_miniature(project / "data/raw/cuhk_pedes")
     changes = {
         "params.yaml": [("dataset: synthpedes", "dataset: cuhk_pedes")],
@@ -51,10 +52,11 @@ def prepared(tmp_path_factory) -> Path:
             ("vocab_size: 1000", "vocab_size: 80"),
             ("dropout: 0.0", "dropout: 0.2"),
             (
-                r"epochs: \d+, batch_size: 64, accumulate: 1",
-                "epochs: 3, batch_size: 4, accumulate: 2",
+                r"epochs: \d+\n  batch_size: 64",
+                "epochs: 3\n  batch_size: 4",
             ),
-            ("checkpoint_seconds: 30", "checkpoint_seconds: 0"),
+            ("accumulate: 1", "accumulate: 2"),
+            (r"(compile: false\n  checkpoint_seconds:) 30", r"\1 0"),
             (r" codes: \d+", " codes: 16"),
             (r" steps: \d+", " steps: 6"),
             (r" lr_warmup_steps: \d+", " lr_warmup_steps: 2"),
@@ -98,7 +100,7 @@ def two_processes(prepared, tmp_path_factory) -> Path:
     shutil.copytree(prepared, project)
     for name, pattern, new in (
         ("params.yaml", "processes: 1", "processes: 2"),
-        ("configs/scales/tiny.yaml", r"\{epochs: \d+", "{epochs: 3"),
+        ("configs/scales/tiny.yaml", r"\n  epochs: \d+", "\n  epochs: 3"),
     ):
         text, count = re.subn(pattern, new, (project / name).read_text())
         assert count == 1, pattern

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sections
 import torch
 from huggingface_hub import constants as hub
 from tiny_checkpoints import (
@@ -22,21 +23,22 @@ from tiny_models import tiny_generation, tiny_scale
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModel, SiglipVisionModel, T5EncoderModel
 
-from ubg.models.towers.vision import clip_vision
-from ubg.params import ClipTextTower, Dataset, Image, VisionTower, load_params
+from ubg.params import Dataset, load_params
 from ubg.params.read import read_section
+from ubg.plan.architectures import Architectures, published
 from ubg.plan.count import flops_per_sample, kept_bytes, parameters_by_part, tokens_by_stack
 from ubg.plan.plan import plan_system, training_set
-from ubg.plan.published import CLIP_TEXT, CLIP_VISION, SIGLIP_VISION, T5, tower_configs
-from ubg.plan.random_batch import caption_lengths
+from ubg.plan.random_data import RandomTokenizer, caption_lengths, random_table
+from ubg.plan.random_run import random_system
 from ubg.plan.step import TrainingStep
-from ubg.plan.system import random_system
 from ubg.plan.table import plan_lines
-from ubg.systems import SYSTEMS
+from ubg.systems import system_names
+from ubg.towers.vision import clip_vision
 from ubg.training.recompute import recompute_activations
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
+SYSTEMS = system_names()
 
 
 def tiny_params(**training):
@@ -46,13 +48,14 @@ def tiny_params(**training):
     training = scale.training.model_copy(update={"batch_size": 8, **training})
     scale = scale.model_copy(update={"irra": irra, "vqgan": vqgan, "training": training})
     return load_params().model_copy(
-        update={"model": scale, "generation": tiny_generation(decoder_layers=1)}
+        update={"preset": scale, "generation": tiny_generation(decoder_layers=1)}
     )
 
 
-def scale_with(**towers):
-    scale = tiny_scale()
-    return scale.model_copy(update={"towers": scale.towers.model_copy(update=towers)})
+def config_of(tower, family, part):
+    """The architecture of a tower, and what was assumed of it."""
+    architectures = Architectures()
+    return architectures.tower_config(tower, family, part), architectures.notes
 
 
 def sizes(config):
@@ -77,11 +80,19 @@ def test_captions_are_as_long_as_those_of_cuhk_pedes():
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_small_batch_is_padded_like_a_whole_one(system):
     step, batch = step_of(system)
-    whole = caption_lengths(8, tiny_params().model.tokenizer.max_tokens).max()
+    whole = caption_lengths(8, tiny_params().preset.tokenizer.max_tokens).max()
     ids, mask = (batch[name] for name in step.model.caption_fields)
     assert ids.shape == mask.shape == (4, whole)
     assert (ids[mask == 0] == 0).all()
     assert mask.sum(1).min() > 2
+
+
+def test_captions_hold_every_word_of_the_largest_vocabulary():
+    table = random_table(batch_size=8, identities=5, max_tokens=77)
+    tokenizer = RandomTokenizer(49408)
+    seen = {token for ids in tokenizer(table["caption"])["input_ids"] for token in ids}
+    assert seen == set(range(1, 49408))
+    assert table["pid"].nunique() == 5
 
 
 class Line(nn.Module):
@@ -170,83 +181,88 @@ def test_processes_share_the_batch_and_an_epoch_is_the_samplers():
 
 def test_published_sizes_have_the_published_number_of_parameters():
     known = [
-        (CLIPVisionModel, CLIP_VISION["openai/clip-vit-base-patch16"], 86_192_640 - 393_216),
-        (CLIPTextModel, CLIP_TEXT["openai/clip-vit-base-patch16"], 63_165_952),
-        (SiglipVisionModel, SIGLIP_VISION["google/siglip-base-patch16-224"], 92_884_224),
-        (T5EncoderModel, T5["google-t5/t5-base"], 109_628_544),
-        (T5EncoderModel, T5["google-t5/t5-small"], 35_330_816),
+        (CLIPVisionModel, "clip vision", "openai/clip-vit-base-patch16", 86_192_640 - 393_216),
+        (CLIPTextModel, "clip text", "openai/clip-vit-base-patch16", 63_165_952),
+        (SiglipVisionModel, "siglip vision", "google/siglip-base-patch16-224", 92_884_224),
+        (T5EncoderModel, "t5 text", "google-t5/t5-base", 109_628_544),
+        (T5EncoderModel, "t5 text", "google-t5/t5-small", 35_330_816),
     ]
-    for model_class, config, count in known:
+    for model_class, kind, name, count in known:
         with torch.device("meta"):
-            model = model_class(config())
+            model = model_class(published(kind, name))
         assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+def test_a_tower_that_is_built_from_sizes_has_no_architecture_yet():
+    assert config_of(tiny_scale().towers.clip, "clip", "vision") == (None, [])
 
 
 def test_pretrained_names_are_taken_at_their_published_sizes_and_said_so(monkeypatch):
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
-    tower = VisionTower(pretrained="google/siglip-base-patch16-224")
-    configs, notes = tower_configs("phase3", scale_with(siglip=tower))
-    assert configs.keys() == {"vision"}
-    assert configs["vision"]["hidden_size"] == 768
-    assert not configs["vision"]["vision_use_head"]
+    tower = sections.vision_tower(pretrained="google/siglip-base-patch16-224")
+    config, notes = config_of(tower, "siglip", "vision")
+    assert config["hidden_size"] == 768
     assert notes == [
         "google/siglip-base-patch16-224: not on this machine; its published sizes are used"
     ]
-    other = scale_with(siglip=VisionTower(pretrained="nobody/nothing"))
+    params = tiny_params()
+    towers = params.preset.towers.model_copy(update={"siglip": tower})
+    preset = params.preset.model_copy(update={"towers": towers})
+    planned = random_system("phase3", params.model_copy(update={"preset": preset}), identities=5)
+    assert planned.notes == notes
+    assert not planned.task.model.vision.transformer.config.vision_use_head
+    other = sections.vision_tower(pretrained="nobody/nothing")
     with pytest.raises(ValueError, match="nobody/nothing: is not on this machine"):
-        tower_configs("phase3", other)
+        config_of(other, "siglip", "vision")
 
 
 def test_sizes_of_a_local_folder_are_read(tmp_path):
-    config = CLIP_VISION["openai/clip-vit-base-patch16"]()
+    config = published("clip vision", "openai/clip-vit-base-patch16")
     config.hidden_size = 96
     config.save_pretrained(tmp_path)
-    tower = VisionTower(pretrained=str(tmp_path))
-    configs, notes = tower_configs("phase1", scale_with(clip=tower))
-    assert configs["vision"]["hidden_size"] == 96
+    found, notes = config_of(sections.vision_tower(pretrained=str(tmp_path)), "clip", "vision")
+    assert found["hidden_size"] == 96
     assert not notes
 
 
 @pytest.mark.parametrize(
-    ("pretrained", "architecture", "published"),
+    ("pretrained", "architecture", "name"),
     [
         ("hf-hub:timm/vit_base_patch16_clip_224.openai", None, "openai/clip-vit-base-patch16"),
         ("ViT-L-14.pt", "ViT-L-14-quickgelu", "openai/clip-vit-large-patch14"),
     ],
 )
-def test_clip_of_open_clip_has_the_published_sizes(
-    pretrained, architecture, published, monkeypatch
-):
+def test_clip_of_open_clip_has_the_published_sizes(pretrained, architecture, name, monkeypatch):
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     named = {"pretrained": pretrained, "architecture": architecture}
-    towers = {"clip": VisionTower(**named), "clip_text": ClipTextTower(**named)}
-    configs, _ = tower_configs("irra", scale_with(**towers))
-    for tower, known in (("vision", CLIP_VISION), ("text", CLIP_TEXT)):
-        expected = known[published]()
-        assert sizes(configs[tower]) == sizes(expected.to_dict())
-        assert configs[tower]["hidden_act"] == expected.hidden_act == "quick_gelu"
+    towers = {"vision": sections.vision_tower(**named), "text": sections.clip_text_tower(**named)}
+    for part, tower in towers.items():
+        found, _ = config_of(tower, "clip", part)
+        expected = published(f"clip {part}", name)
+        assert sizes(found) == sizes(expected.to_dict())
+        assert found["hidden_act"] == expected.hidden_act == "quick_gelu"
 
 
 def test_siglip_of_open_clip_has_the_published_sizes(monkeypatch):
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     source = "hf-hub:timm/ViT-B-16-SigLIP2-256"
-    configs, notes = tower_configs("phase2", scale_with(siglip=VisionTower(pretrained=source)))
-    published = SIGLIP_VISION["google/siglip2-base-patch16-256"]().to_dict()
-    assert sizes(configs["vision"]) == sizes(published)
-    assert configs["vision"]["image_size"] == published["image_size"] == 256
+    found, notes = config_of(sections.vision_tower(pretrained=source), "siglip", "vision")
+    expected = published("siglip vision", "google/siglip2-base-patch16-256").to_dict()
+    assert sizes(found) == sizes(expected)
+    assert found["image_size"] == expected["image_size"] == 256
     assert notes == [f"{source}: the sizes are those of open_clip's ViT-B-16-SigLIP2-256"]
-    absent = scale_with(siglip=VisionTower(pretrained="hf-hub:nobody/nothing"))
+    absent = sections.vision_tower(pretrained="hf-hub:nobody/nothing")
     with pytest.raises(ValueError, match="nobody/nothing: is no folder"):
-        tower_configs("phase2", absent)
+        config_of(absent, "siglip", "vision")
 
 
 @pytest.mark.parametrize("name", ["", OPEN_CLIP_WEIGHTS])
 def test_sizes_of_a_checkpoint_of_open_clip_are_read(name, tmp_path):
     state = open_clip_model(OPEN_CLIP).state_dict()
     save_open_clip(tmp_path, OPEN_CLIP, state)
-    tower = VisionTower(pretrained=str(tmp_path / name))
-    configs, notes = tower_configs("phase1", scale_with(clip=tower))
-    assert configs["vision"]["intermediate_size"] == 48
+    tower = sections.vision_tower(pretrained=str(tmp_path / name))
+    found, notes = config_of(tower, "clip", "vision")
+    assert found["intermediate_size"] == 48
     assert not notes
 
 
@@ -255,25 +271,26 @@ def test_a_file_is_read_in_the_terms_that_training_reads_it_in(name, tmp_path):
     transformers_clip(tmp_path)
     wider = OPEN_CLIP | {"vision_cfg": OPEN_CLIP["vision_cfg"] | {"mlp_ratio": 2.0}}
     save_open_clip(tmp_path, wider, open_clip_model(wider).state_dict())
-    tower = VisionTower(pretrained=str(tmp_path / name), patch_size=PATCH)
-    planned = tower_configs("phase1", scale_with(clip=tower))[0]["vision"]
-    loaded = clip_vision(tower, Image(height=32, width=16), "sdpa").transformer.config
+    tower = sections.vision_tower(pretrained=str(tmp_path / name), patch_size=PATCH)
+    planned, _ = config_of(tower, "clip", "vision")
+    size = sections.image(height=32, width=16)
+    loaded = clip_vision(tower, size, "sdpa").transformer.config
     assert planned["intermediate_size"] == loaded.intermediate_size
     assert planned["intermediate_size"] == (64 if name == OPEN_CLIP_WEIGHTS else 48)
 
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     transformers_clip(tmp_path)
-    tower = VisionTower(pretrained=str(tmp_path))
+    tower = sections.vision_tower(pretrained=str(tmp_path))
     with pytest.raises(ValueError, match="is a 'clip' model, and this tower takes 'siglip'"):
-        tower_configs("phase2", scale_with(siglip=tower))
+        config_of(tower, "siglip", "vision")
 
 
 def test_sizes_beside_a_file_of_weights_are_read(tmp_path):
     transformers_clip(tmp_path)
-    tower = VisionTower(pretrained=str(tmp_path / "model.safetensors"))
-    configs, notes = tower_configs("phase1", scale_with(clip=tower))
-    assert configs["vision"]["hidden_size"] == 32
+    tower = sections.vision_tower(pretrained=str(tmp_path / "model.safetensors"))
+    found, notes = config_of(tower, "clip", "vision")
+    assert found["hidden_size"] == 32
     assert not notes
 
 

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+import sections
 import torch
 from torch import nn
 
-from ubg.data.annotations import read_annotations
-from ubg.data.image_pack import NO_IMAGE, ImagePack
-from ubg.data.pack import pack_images
-from ubg.models.contract import Normalisation, RetrievalModel
-from ubg.params import Image
+from ubg.data.annotations.table import read_annotations
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.pack import pack_images
+from ubg.data.prepared import NO_IMAGE
+from ubg.retrieval.contract import Normalisation, RetrievalModel
 from ubg.retrieval.encode import encode_split, make_split
 
 
@@ -52,7 +53,7 @@ class Means(RetrievalModel):
 @pytest.fixture
 def data(cuhk_root, tmp_path):
     table = read_annotations("cuhk_pedes", cuhk_root)
-    pack_images(table, cuhk_root / "imgs", Image(height=32, width=16), tmp_path / "images")
+    pack_images(table, cuhk_root / "imgs", sections.image(height=32, width=16), tmp_path / "images")
     return table, ImagePack(tmp_path / "images")
 
 

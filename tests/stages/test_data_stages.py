@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ubg.data.image_pack import ImagePack
-from ubg.data.prepare import load_prepared
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.prepared import load_prepared
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -6,17 +6,17 @@ The backend here is handed what the default one would be, and runs it as it is.
 from functools import partial
 
 import pytest
+import sections
 import torch
 from safetensors.torch import load_file
 from tiny_models import build_phase4, full_batch, tiny_generation, tiny_scale
 from torch import nn
 from torch.nn import functional as F
 
-from ubg.params import Optimiser, Training
-from ubg.training.loop import train
+from ubg.training.loop import Hooks, Recipe, train
 from ubg.training.recompute import recompute_activations
 
-OPTIMISER = Optimiser(
+OPTIMISER = sections.optimiser(
     name="adam",
     lr=1e-2,
     new_module_lr_factor=1,
@@ -81,18 +81,15 @@ class Batches:
 def run(folder, compiled, stop_at=None):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
+    training = sections.training(
+        epochs=2, batch_size=4, precision="bf16", compile=compiled, checkpoint_seconds=0
+    )
     train(
         Regression(),
         Batches(stop_at),
-        lambda epochs: {"fit_loss": 1.0},
-        validate=lambda model: {"r1": 1.0},
-        on_epoch=lambda history: None,
-        training=Training(
-            epochs=2, batch_size=4, precision="bf16", compile=compiled, checkpoint_seconds=0
-        ),
-        optimisation=OPTIMISER,
-        seed=0,
-        folder=folder,
+        Hooks(lambda epochs: {"fit_loss": 1.0}, lambda model: {"r1": 1.0}, lambda history: None),
+        Recipe(training, OPTIMISER, seed=0),
+        folder,
     )
     return load_file(folder / "last" / "model.safetensors")
 

@@ -5,15 +5,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import sections
 import torch
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from ubg.params import Optimiser, Training
-from ubg.training.loop import train, weighted_sum
+from ubg.training.loop import Hooks, Recipe, train, weighted_sum
 
-OPTIMISER = Optimiser(
+OPTIMISER = sections.optimiser(
     name="adamw",
     lr=0.01,
     new_module_lr_factor=5,
@@ -64,22 +64,22 @@ class Batches:
             yield {"x": x, "y": x[:, :2].abs()}
 
 
+def hooks(validate, loss_weights=constant_weights):
+    return Hooks(loss_weights, validate, on_epoch=lambda history: None)
+
+
 def run(folder, stop_at=None, validate=None, accumulate=1, weights=None, epochs=3):
     torch.manual_seed(0)
     scores = iter([{"r1": 10.0}, {"r1": 30.0}, {"r1": 30.0}, {"r1": 20.0}])
-    training = Training(
+    training = sections.training(
         epochs=epochs, batch_size=8, accumulate=accumulate, precision="fp32", checkpoint_seconds=0
     )
     return train(
         Regression(),
         Batches(stop_at),
-        weights or constant_weights,
-        validate or (lambda model: next(scores)),
-        on_epoch=lambda history: None,
-        training=training,
-        optimisation=OPTIMISER,
-        seed=3,
-        folder=folder,
+        hooks(validate or (lambda model: next(scores)), weights or constant_weights),
+        Recipe(training, OPTIMISER, seed=3),
+        folder,
     )
 
 
@@ -184,8 +184,8 @@ def test_a_loss_without_weight_so_far_teaches_nothing(tmp_path):
         seen.append(model.layers[0].weight.detach().clone())
         return {"r1": 0.0}
 
-    training = Training(epochs=2, batch_size=8, precision="fp32")
-    train(model, Batches(), late, validate, lambda history: None, training, undecayed, 3, tmp_path)
+    training = sections.training(epochs=2, batch_size=8, precision="fp32")
+    train(model, Batches(), hooks(validate, late), Recipe(training, undecayed, 3), tmp_path)
     assert torch.equal(seen[0], seen[1])
     assert not torch.equal(seen[1], seen[2])
 
@@ -212,7 +212,7 @@ def test_accumulated_gradients_are_those_of_the_mean(tmp_path):
             yield from batches[start_step:]
 
     optimisation = OPTIMISER.model_copy(update={"warmup_epochs": 0.0, "clip_norm": None})
-    training = Training(epochs=1, batch_size=8, accumulate=2, precision="fp32")
+    training = sections.training(epochs=1, batch_size=8, accumulate=2, precision="fp32")
     torch.manual_seed(0)
     model = NoDropout()
     by_hand = NoDropout()
@@ -220,12 +220,8 @@ def test_accumulated_gradients_are_those_of_the_mean(tmp_path):
     train(
         model,
         TwoBatches(),
-        constant_weights,
-        lambda model: {"r1": 0.0},
-        lambda history: None,
-        training,
-        optimisation,
-        3,
+        hooks(lambda model: {"r1": 0.0}),
+        Recipe(training, optimisation, 3),
         tmp_path,
     )
 
@@ -257,17 +253,13 @@ def test_diverged_run_stops_with_a_reason(tmp_path):
             for batch in super().epoch(epoch, start_step):
                 yield {"x": batch["x"] * float("inf"), "y": batch["y"]}
 
-    training = Training(epochs=1, batch_size=8, precision="fp32")
+    training = sections.training(epochs=1, batch_size=8, precision="fp32")
     with pytest.raises(ValueError, match="loss is not finite"):
         train(
             Regression(),
             Diverging(),
-            constant_weights,
-            lambda model: {"r1": 0.0},
-            lambda history: None,
-            training,
-            OPTIMISER,
-            3,
+            hooks(lambda model: {"r1": 0.0}),
+            Recipe(training, OPTIMISER, 3),
             tmp_path,
         )
 

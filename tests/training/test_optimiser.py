@@ -1,13 +1,13 @@
 """Parameter groups: factors multiply, every parameter is in one group."""
 
 import pytest
+import sections
 import torch
 from torch import nn
 
-from ubg.params import Optimiser
 from ubg.training.optimiser import build_optimiser, parameter_groups, set_learning_rates
 
-PARAMS = Optimiser(
+PARAMS = sections.optimiser(
     name="adam",
     lr=1e-5,
     new_module_lr_factor=5,

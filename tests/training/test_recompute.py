@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny_models import (
     VOCABULARY,
+    build_model,
     build_phase4,
     full_batch,
     retrieval_batch,
@@ -12,7 +13,6 @@ from tiny_models import (
 )
 from torch.autograd.graph import saved_tensors_hooks
 
-from ubg.models.build import build_model
 from ubg.training.recompute import recompute_activations
 
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
+import sections
 
-from ubg.params import Training
 from ubg.training import run
 
 ROWS = pd.DataFrame({"pid": [0, 0, 1, 1, 2, 2, 3, 3], "image_id": range(8)})
@@ -12,7 +12,7 @@ ROWS = pd.DataFrame({"pid": [0, 0, 1, 1, 2, 2, 3, 3], "image_id": range(8)})
 def sampler(monkeypatch, processes, rank=0, **settings):
     monkeypatch.setattr(run, "world_size", lambda: processes)
     monkeypatch.setattr(run, "rank", lambda: rank)
-    return run._sampler(ROWS, Training(epochs=1, precision="fp32", **settings), seed=3)
+    return run.make_sampler(ROWS, sections.training(epochs=1, precision="fp32", **settings), seed=3)
 
 
 @pytest.mark.parametrize(

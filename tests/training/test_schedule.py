@@ -2,7 +2,12 @@
 
 import pytest
 
-from ubg.training.schedule import lr_factor
+from ubg.training.schedule import Schedule
+
+
+def lr_factor(step, *settings, **more):
+    return Schedule(*settings, **more).factor(step)
+
 
 FALLING = {
     "cosine": {},

@@ -1,10 +1,20 @@
 """Training losses: pure functions, one in a file."""
 
-from ubg.losses.cmpm import cmpm_loss
-from ubg.losses.generation import generation_loss
-from ubg.losses.id import id_loss
-from ubg.losses.itc import itc_loss
-from ubg.losses.mlm import mlm_loss
-from ubg.losses.sdm import sdm_loss
+import importlib
+from typing import Any
 
-__all__ = ["cmpm_loss", "generation_loss", "id_loss", "itc_loss", "mlm_loss", "sdm_loss"]
+FILES = {
+    "cmpm_loss": "cmpm",
+    "generation_loss": "generation",
+    "id_loss": "id",
+    "itc_loss": "itc",
+    "mlm_loss": "mlm",
+    "sdm_loss": "sdm",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a loss on first use, so that a system depends on the losses that it has."""
+    if name in FILES:
+        return getattr(importlib.import_module(f"ubg.losses.{FILES[name]}"), name)
+    raise AttributeError(f"module 'ubg.losses' has no attribute {name!r}")

@@ -2,47 +2,38 @@
 
 `params.yaml` is the experiment. It names a data set and a scale, whose presets are
 `configs/datasets/<dataset>.yaml` and `configs/scales/<scale>.yaml`. Unknown keys, wrong types and
-values out of range are refused with one line: file, key, value, what is allowed.
+values out of range are refused with one line: file, key, value, what is allowed. No section has a
+default: every value stands in a file where DVC sees it.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from ubg.params.aligned import AlignedNetwork, Losses, SharedEncoder, SharedNetwork
 from ubg.params.dataset import Dataset, SynthPedes
-from ubg.params.generation import (
-    Generation,
-    Vqgan,
-    VqganDiscriminator,
-    VqganFit,
-    VqganPerceptual,
-    VqTokens,
-)
-from ubg.params.irra import Irra, IrraLosses
+from ubg.params.irra import Irra, IrraLosses, IrraNetwork
+from ubg.params.network import Network
 from ubg.params.noise import Noise
+from ubg.params.phase4 import Generation
 from ubg.params.read import read_section
 from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
 from ubg.params.towers import (
     ClipTextTower,
     ClipTower,
     Image,
-    SharedEncoder,
     TextTower,
     Tokenizer,
+    Tower,
     Towers,
     VisionTower,
 )
-from ubg.params.training import (
-    Augmentation,
-    Evaluation,
-    Launcher,
-    Losses,
-    Optimiser,
-    Training,
-)
+from ubg.params.training import Augmentation, Evaluation, Launcher, Optimiser, Training
+from ubg.params.vqgan import Vqgan, VqganDiscriminator, VqganFit, VqganPerceptual, VqTokens
 
 __all__ = [
+    "AlignedNetwork",
     "Augmentation",
     "ClipTextTower",
     "ClipTower",
@@ -53,17 +44,21 @@ __all__ = [
     "Image",
     "Irra",
     "IrraLosses",
+    "IrraNetwork",
     "Launcher",
     "Losses",
+    "Network",
     "Noise",
     "Optimiser",
     "Params",
     "Scale",
     "Section",
     "SharedEncoder",
+    "SharedNetwork",
     "SynthPedes",
     "TextTower",
     "Tokenizer",
+    "Tower",
     "Towers",
     "Training",
     "VisionTower",
@@ -98,10 +93,6 @@ class Scale(Section):
     evaluation: Evaluation
     vq_tokens: VqTokens
 
-    def loss_weights(self, system: str) -> dict[str, float]:
-        """The weight of each loss of `system`, by the name that its model returns it under."""
-        return self.irra.losses.weights() if system == "irra" else self.losses.weights()
-
 
 class Experiment(Section):
     """The keys of `params.yaml` itself."""
@@ -118,15 +109,29 @@ class Experiment(Section):
 
 
 class Params(Experiment):
-    """Everything that a stage may ask for: the experiment and its two presets."""
+    """Everything that a stage may ask for: the experiment and its two presets.
+
+    Attributes:
+        data: the preset of the data set in use.
+        preset: that of the scale.
+    """
 
     data: Dataset
-    model: Scale
+    preset: Scale
 
     @property
     def raw_root(self) -> Path:
         """The folder of the data set in use: `annotations/` and `imgs/`."""
         return Path(self.data_root) / self.dataset
+
+    def value(self, file: str, key: str) -> Any:
+        """The value of a dotted key of `params.yaml` or of one of the presets in use."""
+        section: Any = self
+        if file.startswith("configs/"):
+            section = self.preset if file.startswith("configs/scales/") else self.data
+        for name in key.split("."):
+            section = getattr(section, name)
+        return section.model_dump(mode="json") if isinstance(section, Section) else section
 
 
 def load_params(root: str | Path = ".") -> Params:
@@ -145,7 +150,7 @@ def load_params(root: str | Path = ".") -> Params:
     return Params(
         **dict(experiment),
         data=read_section(Dataset, dataset_file, root),
-        model=read_section(Scale, scale_file, root),
+        preset=read_section(Scale, scale_file, root),
     )
 
 

@@ -37,7 +37,7 @@ class Dataset(Section):
 
     Attributes:
         title: the name that reports print.
-        format: the reader; see `ubg.data.formats`.
+        format: the reader; see `ubg.data.annotations.formats`.
         synthetic: whether the images are drawn.
         source: the collection that the images come from; two data sets of one source overlap.
         counts: the published counts, by version of the data set, then by split. None are checked if
@@ -56,4 +56,11 @@ class Dataset(Section):
     counts: dict[str, dict[Literal["train", "val", "test"], SplitCounts]]
     accept_other_counts: bool
     carve_val: CarveVal | None
-    synthpedes: SynthPedes | None = None
+    synthpedes: SynthPedes | None
+
+    @property
+    def label(self) -> str:
+        """The name as every figure and table shows it: synthetic data sets say so."""
+        if self.synthetic and "synthetic" not in self.title.lower():
+            return f"{self.title} (synthetic)"
+        return self.title

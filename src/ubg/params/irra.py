@@ -1,22 +1,27 @@
 """The IRRA baseline: its losses, and what trains beside its towers."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ubg.params.network import Network
 from ubg.params.section import Positive, PositiveFloat, Section
+from ubg.params.towers import ClipTextTower, VisionTower
+
+if TYPE_CHECKING:
+    from ubg.params import Scale
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class IrraLosses(Section):
-    """Weights of the losses, in any combination; one that is absent is off."""
+    """Weights of the losses, in any combination; null is off."""
 
-    sdm: PositiveFloat | None = None
-    itc: PositiveFloat | None = None
-    cmpm: PositiveFloat | None = None
-    id: PositiveFloat | None = None
-    mlm: PositiveFloat | None = None
+    sdm: PositiveFloat | None
+    itc: PositiveFloat | None
+    cmpm: PositiveFloat | None
+    id: PositiveFloat | None
+    mlm: PositiveFloat | None
 
     @model_validator(mode="after")
     def _any(self) -> "IrraLosses":
@@ -48,14 +53,14 @@ class Irra(Section):
     """
 
     losses: IrraLosses
-    soft_labels: Share | None = None
-    contrast_on: Literal["clean", "masked"] = "clean"
+    soft_labels: Share | None
+    contrast_on: Literal["clean", "masked"]
     temperature: PositiveFloat
-    learn_temperature: bool = False
-    mask_ratio: Share = 0.15
-    guess_among: Literal["all", "seen"] = "all"
-    interaction_layers: Positive = 4
-    interaction_heads: Positive = 8
+    learn_temperature: bool
+    mask_ratio: Share
+    guess_among: Literal["all", "seen"]
+    interaction_layers: Positive
+    interaction_heads: Positive
 
     @model_validator(mode="after")
     def _settings_have_their_loss(self) -> "Irra":
@@ -67,3 +72,16 @@ class Irra(Section):
         if self.learn_temperature and losses.sdm is None and losses.itc is None:
             raise ValueError("learn_temperature needs losses.sdm or losses.itc")
         return self
+
+
+class IrraNetwork(Network):
+    """What the model is built from; what trains beside it is `Irra`'s."""
+
+    clip: VisionTower
+    clip_text: ClipTextTower
+
+    @classmethod
+    def of(cls, scale: "Scale") -> "IrraNetwork":
+        """The part of a preset."""
+        towers = scale.towers
+        return cls(**cls.common(scale), clip=towers.clip, clip_text=towers.clip_text)

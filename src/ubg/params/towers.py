@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from ubg.params.section import Count, Fraction, Positive, Section
 
 Spread = Annotated[float, Field(ge=0, le=10)]
+MaxTokens = Annotated[int, Field(ge=4, le=512)]
+Attention = Literal["sdpa", "eager"]
 
 
 class Image(Section):
@@ -14,25 +16,34 @@ class Image(Section):
 
     height: Annotated[int, Field(ge=16, le=2048)]
     width: Annotated[int, Field(ge=16, le=2048)]
-    max_broken: Count = 0
+    max_broken: Count
 
 
 class Tokenizer(Section):
-    """SentencePiece trained on the training captions, or `pretrained`: a hub name or a folder."""
+    """SentencePiece trained on the training captions, or `pretrained`: a hub name or a folder.
 
-    pretrained: str | None = None
-    vocab_size: Annotated[int, Field(ge=32, le=65536)] = 1000
-    max_tokens: Annotated[int, Field(ge=4, le=512)]
+    `vocab_size` is the upper limit of the pieces to train; a pretrained tokenizer has its own.
+    """
+
+    pretrained: str | None
+    vocab_size: Annotated[int, Field(ge=32, le=65536)] | None
+    max_tokens: MaxTokens
+
+    @model_validator(mode="after")
+    def _trained_or_pretrained(self) -> Self:
+        if self.pretrained is None and self.vocab_size is None:
+            raise ValueError("give either vocab_size or pretrained")
+        return self
 
 
 class Tower(Section):
     """A network built from its sizes, or loaded from `pretrained`."""
 
-    pretrained: str | None = None
-    width: Positive | None = None
-    layers: Positive | None = None
-    heads: Positive | None = None
-    mlp_width: Positive | None = None
+    pretrained: str | None
+    width: Positive | None
+    layers: Positive | None
+    heads: Positive | None
+    mlp_width: Positive | None
 
     @model_validator(mode="after")
     def _sizes_or_pretrained(self) -> Self:
@@ -46,7 +57,7 @@ class Tower(Section):
 class ClipTower(Tower):
     """`architecture` names a model of open_clip, for weights without a config beside them."""
 
-    architecture: str | None = None
+    architecture: str | None
 
     @model_validator(mode="after")
     def _architecture_of_something(self) -> Self:
@@ -64,10 +75,10 @@ class VisionTower(ClipTower):
     says how pretrained positions are brought to the grid of patches.
     """
 
-    patch_size: Annotated[int, Field(ge=4, le=64)] = 16
-    stride: Positive | None = None
-    resize: Literal["bilinear", "bicubic"] = "bilinear"
-    conv_stem: bool = False
+    patch_size: Annotated[int, Field(ge=4, le=64)]
+    stride: Positive | None
+    resize: Literal["bilinear", "bicubic"]
+    conv_stem: bool
 
     @model_validator(mode="after")
     def _patches_without_gaps(self) -> Self:
@@ -84,7 +95,7 @@ class ClipTextTower(ClipTower):
     `pretrained` is as in `VisionTower`; `vocab_size` is that of CLIP's byte pair encoding.
     """
 
-    vocab_size: Positive = 49408
+    vocab_size: Positive
 
 
 class TextTower(Tower):
@@ -93,35 +104,15 @@ class TextTower(Tower):
     `position_bias_std`: of the relative position biases of a new one at the start.
     """
 
-    dropout: Fraction = 0.1
-    position_bias_std: Spread = 2.0
+    dropout: Fraction
+    position_bias_std: Spread
 
 
 class Towers(Section):
     """`attention`: "sdpa", or "eager", which is the faster one for bf16 on CPU."""
 
-    attention: Literal["sdpa", "eager"] = "sdpa"
+    attention: Attention
     clip: VisionTower
     clip_text: ClipTextTower
     siglip: VisionTower
     t5: TextTower
-
-
-class SharedEncoder(Section):
-    """How image tokens go through the T5 encoder (phases 3 and 4).
-
-    `image_positions`: relative position bias of image tokens, "1d" in raster order with the bias of
-    the text, or "2d", a learned bias of its own over rows and columns, which starts at random with
-    a standard deviation of `position_bias_std`.
-    """
-
-    pooling: Literal["mean", "cls", "last"] = "mean"
-    cls_token: bool = False
-    image_positions: Literal["1d", "2d"] = "1d"
-    position_bias_std: Spread = 2.0
-
-    @model_validator(mode="after")
-    def _token_to_pool(self) -> Self:
-        if self.pooling == "cls" and not self.cls_token:
-            raise ValueError("pooling: cls needs cls_token: true")
-        return self

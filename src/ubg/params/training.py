@@ -1,4 +1,4 @@
-"""Losses, augmentation, optimisation."""
+"""Augmentation, optimisation, and how training and evaluation run."""
 
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -8,26 +8,15 @@ from pydantic import Field, model_validator
 from ubg.params.section import Count, Fraction, NonNegative, Positive, PositiveFloat, Section
 
 
-class Losses(Section):
-    """Weights of the retrieval losses; SDM is always on."""
-
-    sdm: PositiveFloat
-    itc: PositiveFloat | None = None
-
-    def weights(self) -> dict[str, float]:
-        """The weight of each loss that is on, by the name that models return it under."""
-        return {f"{name}_loss": weight for name, weight in self if weight is not None}
-
-
 class Augmentation(Section):
     """Training only; drawn per sample from (seed, epoch, image)."""
 
     flip: Fraction
     pad: Count
     erase: Fraction
-    erase_area: tuple[PositiveFloat, PositiveFloat] = (0.02, 0.4)
-    erase_aspect: PositiveFloat = 0.3
-    erase_fill: Literal["mean", "noise"] = "mean"
+    erase_area: tuple[PositiveFloat, PositiveFloat]
+    erase_aspect: PositiveFloat
+    erase_fill: Literal["mean", "noise"]
 
     @model_validator(mode="after")
     def _ordered_area(self) -> "Augmentation":
@@ -51,15 +40,15 @@ class Optimiser(Section):
     new_module_lr_factor: PositiveFloat
     bias_lr_factor: PositiveFloat
     weight_decay: NonNegative
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    clip_norm: PositiveFloat | None = None
+    betas: tuple[Fraction, Fraction]
+    clip_norm: PositiveFloat | None
     warmup_epochs: NonNegative
     warmup_factor: Fraction
-    schedule: Literal["cosine", "step", "linear", "poly", "exp"] = "cosine"
-    final_factor: Fraction = 0.0
-    milestones: tuple[PositiveFloat, ...] = ()
-    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
-    power: PositiveFloat = 1.0
+    schedule: Literal["cosine", "step", "linear", "poly", "exp"]
+    final_factor: Fraction
+    milestones: tuple[PositiveFloat, ...]
+    gamma: Annotated[float, Field(gt=0, le=1)]
+    power: PositiveFloat
 
     @model_validator(mode="after")
     def _settings_of_the_schedule(self) -> "Optimiser":
@@ -79,26 +68,33 @@ class Training(Section):
         batch_size: of all processes together, pairs.
         sampler: "random" takes every caption once an epoch, "identity" every identity once, by
             `images_per_identity` captions of as many of its images.
+        images_per_identity: of the sampler "identity" alone.
         accumulate: batches whose gradients are added up; each still contrasts its own pairs only.
         gradient_checkpointing: compute activations again in the backward pass, to save memory.
         compile: run the training step through `torch.compile`, which takes minutes to begin with.
+        checkpoint_seconds: between two checkpoints, beside those at the end of every epoch.
+        validation_batch_size: as `batch_size` of `Evaluation`, after every epoch.
     """
 
     epochs: Positive
     batch_size: Annotated[int, Field(ge=2)]
-    sampler: Literal["random", "identity"] = "random"
-    images_per_identity: Positive | None = None
-    accumulate: Positive = 1
+    sampler: Literal["random", "identity"]
+    images_per_identity: Positive
+    accumulate: Positive
     precision: Literal["fp32", "bf16"]
-    gradient_checkpointing: bool = False
-    compile: bool = False
-    checkpoint_seconds: NonNegative = 60.0
+    gradient_checkpointing: bool
+    compile: bool
+    checkpoint_seconds: NonNegative
+    validation_batch_size: Positive
+
+    @property
+    def samples_together(self) -> int:
+        """How many samples of a batch the sampler draws as one: those of an identity, or one."""
+        return self.images_per_identity if self.sampler == "identity" else 1
 
     @model_validator(mode="after")
     def _identities_fill_a_batch(self) -> "Training":
-        if (self.sampler == "identity") != (self.images_per_identity is not None):
-            raise ValueError("sampler: identity and images_per_identity belong together")
-        if self.images_per_identity and self.batch_size % self.images_per_identity:
+        if self.batch_size % self.samples_together:
             raise ValueError("batch_size must be a multiple of images_per_identity")
         return self
 
@@ -109,10 +105,10 @@ class Launcher(Section):
     They share every batch, so that the result is that of one process but for rounding and dropout.
     """
 
-    processes: Positive = 1
+    processes: Positive
 
 
 class Evaluation(Section):
-    """`batch_size`: images at a time, or the tokens of so many captions of average length."""
+    """`batch_size`: images at a time; of captions, as many tokens as so many average ones have."""
 
     batch_size: Positive

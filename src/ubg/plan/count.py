@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from ubg.plan.random_batch import Batch
+from ubg.data.batches.fields import Batch
 from ubg.plan.step import TrainingStep
 
 WRAPPERS = ("retrieval.", "objective.")  # systems within systems

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ubg.data.batches.fields import Batch
 from ubg.params import Params, Training
 from ubg.plan.count import (
     flops_per_sample,
@@ -15,10 +16,8 @@ from ubg.plan.count import (
     parameters_by_part,
     tokens_by_stack,
 )
-from ubg.plan.published import Notes
-from ubg.plan.random_batch import Batch
+from ubg.plan.random_run import RandomSystem, random_system
 from ubg.plan.step import TrainingStep
-from ubg.plan.system import RandomSystem, random_system
 from ubg.training.recompute import recompute_activations
 
 REPORT = Path("data/prepared/report.json")
@@ -60,7 +59,7 @@ class Plan:
     seconds_per_step: float
     steps_per_epoch: int
     epochs: int
-    notes: Notes
+    notes: list[str]
 
     @property
     def total_bytes(self) -> int:
@@ -74,7 +73,7 @@ class Plan:
         return self.seconds_per_step * self.steps_per_epoch
 
 
-def training_set(params: Params, report: Path = REPORT) -> tuple[int, int, Notes]:
+def training_set(params: Params, report: Path = REPORT) -> tuple[int, int, list[str]]:
     """Captions and identities of the training split, and what was assumed.
 
     As drawn, as published, or as prepared last.
@@ -102,7 +101,7 @@ def training_set(params: Params, report: Path = REPORT) -> tuple[int, int, Notes
     return captions, identities, notes
 
 
-def _as_prepared(dataset: str, report: Path) -> tuple[int, int, Notes]:
+def _as_prepared(dataset: str, report: Path) -> tuple[int, int, list[str]]:
     if not report.is_file():
         raise ValueError(
             f"dataset: how large {dataset!r} is was not published; prepare it first, as "
@@ -115,9 +114,9 @@ def _as_prepared(dataset: str, report: Path) -> tuple[int, int, Notes]:
 
 def steps_per_epoch(training: Training, captions: int, identities: int) -> int:
     """Batches of an epoch, as the samplers count them."""
-    if training.images_per_identity is None:
+    if training.sampler == "random":
         return captions // training.batch_size
-    return math.ceil(identities * training.images_per_identity / training.batch_size)
+    return math.ceil(identities * training.samples_together / training.batch_size)
 
 
 def plan_system(
@@ -135,7 +134,7 @@ def plan_system(
     Raises:
         ValueError: the sizes of a pretrained model or of the data set are not known.
     """
-    training = params.model.training
+    training = params.preset.training
     captions, identities, set_notes = training_set(params)
     system = random_system(name, params, identities)
     step = TrainingStep(system, device)

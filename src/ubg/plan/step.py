@@ -2,10 +2,9 @@
 
 import torch
 
-from ubg.cpu_products import fast_products
-from ubg.params import Scale
-from ubg.plan.random_batch import Batch
-from ubg.plan.system import RandomSystem
+from ubg.data.batches.fields import Batch
+from ubg.plan.random_run import RandomSystem
+from ubg.runtime.cpu_products import fast_products
 from ubg.training.loop import weighted_sum
 from ubg.training.optimiser import build_optimiser
 
@@ -21,10 +20,10 @@ class TrainingStep:
     """
 
     def __init__(self, system: RandomSystem, device: torch.device):
-        scale: Scale = system.params.model
+        scale = system.run.params.preset
         self.device = device
-        self.model = system.model.to(device).train()
-        self.loss_weights = system.loss_weights
+        self.model = system.task.model.to(device).train()
+        self.loss_weights = system.task.loss_weights(scale.training.epochs)
         self.clip_norm = scale.optimiser.clip_norm
         self.precision = scale.training.precision
         self.optimiser = build_optimiser(self.model, scale.optimiser)

@@ -13,7 +13,7 @@ GIB = 2**30
 
 def plan_lines(plans: Sequence[Plan], params: Params, device: torch.device) -> list[str]:
     """The lines of the table: a column per system, a row per quantity."""
-    training, image = params.model.training, params.model.image
+    training, image = params.preset.training, params.preset.image
     options = [
         name
         for name, on in (
@@ -26,7 +26,8 @@ def plan_lines(plans: Sequence[Plan], params: Params, device: torch.device) -> l
         f"dataset {params.dataset}, scale {params.scale}: {image.height}x{image.width}, batches of "
         f"{training.batch_size} in {params.launcher.processes} process(es), "
         f"{', '.join([training.precision, *options])}",
-        "random weights on noise; captions as long as those of CUHK-PEDES",
+        "random weights on noise; captions as long as those of CUHK-PEDES, of every word that the "
+        "tokenizer knows",
         f"measured on {_device(device)}",
         "",
     ]

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from ubg.cpu_products import fast_products
-from ubg.data.captions import T5_FIELDS, TokenisedCaptions
-from ubg.data.image_pack import NO_IMAGE, ImagePack
-from ubg.data.loader import caption_batches, image_batches
-from ubg.distributed import gather_batches, own_rows, rank, world_size
-from ubg.models.contract import RetrievalModel
+from ubg.data.batches.loader import caption_batches, image_batches
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.prepared import NO_IMAGE
+from ubg.data.text.captions import T5_FIELDS, TokenisedCaptions
+from ubg.retrieval.contract import RetrievalModel
+from ubg.runtime.cpu_products import fast_products
+from ubg.runtime.distributed import gather_batches, own_rows, rank, world_size
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,11 @@ def encode_split(
     share the batches, and each has all features in the end. The model should be in evaluation mode.
     """
     device = next(model.parameters()).device
-    mean, std = model.normalisation.mean, model.normalisation.std
     total = len(split.image_ids) + len(split.captions)
     with tqdm(total=total, desc="encoding", unit="item", disable=quiet) as bar:
         image_parts = []
         own_ids = split.image_ids[own_rows(len(split.image_ids), batch_size)]
-        for images in image_batches(pack, own_ids, mean, std, batch_size):
+        for images in image_batches(pack, own_ids, model.normalisation, batch_size):
             image_parts.append(model.encode_image(images.to(device)).cpu())
             bar.update(len(images))
         text_parts = []

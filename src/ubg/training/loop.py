@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,14 +11,14 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ubg.data.loader import TrainingLoader
-from ubg.distributed import is_main, rank
-from ubg.models.contract import RetrievalModel
+from ubg.data.batches.loader import TrainingLoader
 from ubg.params import Optimiser, Training
-from ubg.training.checkpoint import load_state, save_state, save_weights
+from ubg.retrieval.contract import RetrievalModel
+from ubg.runtime.checkpoint import load_state, save_state, save_weights
+from ubg.runtime.distributed import is_main, rank
 from ubg.training.optimiser import build_optimiser, set_learning_rates
 from ubg.training.recompute import recompute_activations
-from ubg.training.schedule import lr_factor
+from ubg.training.schedule import Schedule
 
 
 @dataclass
@@ -34,16 +33,39 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes:
+        training: epochs, precision, accumulation, time between checkpoints.
+        optimiser: learning rates and schedule.
+        seed: seeds dropout, apart from that of the other processes.
+    """
+
+    training: Training
+    optimiser: Optimiser
+    seed: int
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop calls back for.
+
+    Attributes:
+        loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
+        validate: what is measured after every epoch; by "r1", validation R@1 in percent, the
+            weights of the best epoch (the first of equals) are kept.
+        on_epoch: told the records of all finished epochs, after each.
+    """
+
+    loss_weights: Callable[[float], dict[str, float]]
+    validate: Callable[[RetrievalModel], dict[str, float]]
+    on_epoch: Callable[[list[dict[str, float]]], None]
+
+
 def train(
-    model: RetrievalModel,
-    loader: TrainingLoader,
-    loss_weights: Callable[[float], dict[str, float]],
-    validate: Callable[[RetrievalModel], dict[str, float]],
-    on_epoch: Callable[[list[dict[str, float]]], None],
-    training: Training,
-    optimisation: Optimiser,
-    seed: int,
-    folder: Path,
+    model: RetrievalModel, loader: TrainingLoader, hooks: Hooks, recipe: Recipe, folder: Path
 ) -> Progress:
     """Train `model`, leaving `best/` and `last/` in `folder`, a file of weights per saved part.
 
@@ -56,23 +78,19 @@ def train(
     Args:
         model: maps a batch to a dictionary of unweighted losses, those of all processes' samples.
         loader: `loader.epoch(epoch, start_step)` yields batches, `len(loader)` of them an epoch.
-        loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
-        validate: what is measured after every epoch; by "r1", validation R@1 in percent, the
-            weights of the best epoch (the first of equals) are kept.
-        on_epoch: told the record of every finished epoch, after each.
-        training: epochs, precision, accumulation, time between checkpoints.
-        optimisation: optimiser, learning rates and schedule.
-        seed: seeds dropout, apart from that of the other processes.
+        hooks: weights of the losses, validation, and who is told.
+        recipe: how to train.
         folder: where checkpoints and weights go.
 
     Raises:
         ValueError: a loss has no weight or a weight no loss, or a loss is not finite.
     """
+    training = recipe.training
     accelerator = Accelerator(
         mixed_precision="bf16" if training.precision == "bf16" else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
     )
-    optimiser = build_optimiser(model, optimisation)
+    optimiser = build_optimiser(model, recipe.optimiser)
     progress = _resume(folder / "state.pt", model, optimiser)
     if training.gradient_checkpointing:
         recompute_activations(model)
@@ -82,17 +100,7 @@ def train(
 
     group_size = training.accumulate
     updates_per_epoch = -(-len(loader) // group_size)
-    factor_of = partial(
-        lr_factor,
-        total_steps=training.epochs * updates_per_epoch,
-        warmup_steps=round(optimisation.warmup_epochs * updates_per_epoch),
-        warmup_factor=optimisation.warmup_factor,
-        final_factor=optimisation.final_factor,
-        schedule=optimisation.schedule,
-        milestones=[round(epoch * updates_per_epoch) for epoch in optimisation.milestones],
-        gamma=optimisation.gamma,
-        power=optimisation.power,
-    )
+    schedule = Schedule.of(recipe.optimiser, training.epochs, updates_per_epoch)
     bar = tqdm(
         total=training.epochs * len(loader),
         initial=progress.epoch * len(loader) + progress.step,
@@ -110,14 +118,14 @@ def train(
         wrapped.train()
         saved_at = time.monotonic()
         for batch in loader.epoch(epoch, start_step=progress.step):
-            position = seed * 1_000_003 + epoch * len(loader) + progress.step
+            position = recipe.seed * 1_000_003 + epoch * len(loader) + progress.step
             torch.manual_seed(position + (rank() << 52))
             batch = {name: value.to(accelerator.device) for name, value in batch.items()}
             updates = (progress.step + 1) % group_size == 0 or progress.step + 1 == len(loader)
             with nullcontext() if updates else accelerator.no_sync(wrapped):
                 with accelerator.autocast():
                     losses = wrapped(batch)
-                weights = loss_weights(epoch + progress.step / len(loader))
+                weights = hooks.loss_weights(epoch + progress.step / len(loader))
                 accelerator.backward(weighted_sum(losses, weights) / group_size)
             for name, value in losses.items():
                 progress.loss_sums[name] = progress.loss_sums.get(name, 0) + value.detach().double()
@@ -125,9 +133,9 @@ def train(
 
             if updates:
                 update = epoch * updates_per_epoch + (progress.step - 1) // group_size
-                set_learning_rates(optimiser, factor_of(update))
-                if optimisation.clip_norm is not None:
-                    accelerator.clip_grad_norm_(wrapped.parameters(), optimisation.clip_norm)
+                set_learning_rates(optimiser, schedule.factor(update))
+                if recipe.optimiser.clip_norm is not None:
+                    accelerator.clip_grad_norm_(wrapped.parameters(), recipe.optimiser.clip_norm)
                 optimiser.step()
                 optimiser.zero_grad()
                 if is_main() and time.monotonic() - saved_at > training.checkpoint_seconds:
@@ -141,8 +149,8 @@ def train(
         means = _mean_losses(progress)
         if not all(torch.isfinite(torch.tensor(list(means.values())))):
             raise ValueError(f"epoch {epoch + 1}: the loss is not finite ({means}); lower the lr")
-        measured = validate(model.eval())
-        last_factor = factor_of((epoch + 1) * updates_per_epoch - 1)
+        measured = hooks.validate(model.eval())
+        last_factor = schedule.factor((epoch + 1) * updates_per_epoch - 1)
         progress.history.append(
             {"epoch": epoch + 1, **means, "lr_factor": last_factor}
             | {f"val_{name}": value for name, value in measured.items()}
@@ -154,7 +162,7 @@ def train(
                 _save_parts(folder / "best", model)
         progress.epoch, progress.step, progress.loss_sums = epoch + 1, 0, {}
         if is_main():
-            on_epoch(progress.history)
+            hooks.on_epoch(progress.history)
             save_state(folder / "state.pt", model, optimiser, asdict(progress))
     bar.close()
     if is_main():

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from ubg.models.contract import RetrievalModel
 from ubg.params import Optimiser
+from ubg.retrieval.contract import RetrievalModel
 
 
 def parameter_groups(

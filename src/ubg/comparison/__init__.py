@@ -1,0 +1,1 @@
+"""Systems beside each other: the ladder, studies over seeds, transfer, the pipeline."""

@@ -1,0 +1,302 @@
+"""The ablation: a row per system, the difference to the step before, as table and bar chart."""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ubg.comparison.ladder import in_order, rung
+from ubg.evaluation.queries import METRICS, QueryResults, require_same_queries
+from ubg.figures.forest import Comparison, difference_cell
+from ubg.figures.style import figure
+from ubg.retrieval.bootstrap import Interval, paired_bootstraps
+
+COLUMNS = {
+    "r1": "R@1",
+    "r5": "R@5",
+    "r10": "R@10",
+    "map": "mAP",
+    "minp": "mINP",
+    "i2t_r1": "image-to-text R@1",
+}
+CHARTED = ("r1", "r5", "r10", "map")
+INTERVAL_NOTE = (
+    "Paired bootstrap over the identities of the test queries; one run per system, "
+    "so the noise of the seed comes on top."
+)
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+M = TypeVar("M", bound=_Part)
+
+
+class Direction(_Part):
+    """Retrieval metrics in percent."""
+
+    r1: Percent
+    r5: Percent
+    r10: Percent
+    map: Percent
+    minp: Percent
+
+
+class Directions(_Part):
+    """Text-to-image and image-to-text."""
+
+    t2i: Direction
+    i2t: Direction
+
+
+class LastWeights(_Part):
+    """Results of the last weights instead of the selected ones."""
+
+    test: Directions
+
+
+class OtherMetrics(_Part):
+    """What `metrics/others/<system>_<data set>.json` must hold."""
+
+    test: Directions
+
+
+class SystemMetrics(_Part):
+    """What `metrics/<system>.json` must hold; more is allowed."""
+
+    test: Directions
+    val: Directions
+    last: LastWeights
+    generation: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all rows of a table have in common.
+
+    Attributes:
+        dataset: its label.
+        synthetic: whether a program drew it.
+        scale: name of the preset in use.
+        seed: of the training runs.
+        noise: share of the training captions that were exchanged.
+    """
+
+    dataset: str
+    synthetic: bool
+    scale: str
+    seed: int
+    noise: float
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One system on the test split, percent, by the keys of `COLUMNS`.
+
+    `differences` are to the system `step_before`, `intervals` those of the text-to-image ones over
+    the test queries; all three are None where that system is not in the table.
+    """
+
+    system: str
+    values: dict[str, float]
+    step_before: str | None
+    differences: dict[str, float] | None
+    intervals: dict[str, Interval] | None
+
+
+def read_metrics(folder: str | Path, systems: Iterable[str]) -> dict[str, SystemMetrics]:
+    """Read `<folder>/<system>.json` of each of `systems`, in the order of the ladder.
+
+    Raises:
+        ValueError: a file is missing, is not JSON or does not hold what it should; one line
+            naming file, key and what to do. Or a system has no place in the ladder.
+    """
+    return {
+        name: read_metrics_file(
+            SystemMetrics, Path(folder) / f"{name}.json", f"run `dvc repro evaluate_{name}`"
+        )
+        for name in in_order(systems)
+    }
+
+
+def ablation_rows(
+    metrics: Mapping[str, SystemMetrics], queries: Mapping[str, QueryResults]
+) -> list[AblationRow]:
+    """A row per system, in the order of `metrics`; `queries` holds the same systems.
+
+    Raises:
+        ValueError: a system and the step before it were evaluated on other queries.
+    """
+    values = {
+        system: found.test.t2i.model_dump() | {"i2t_r1": found.test.i2t.r1}
+        for system, found in metrics.items()
+    }
+    rows = []
+    for system, ours in values.items():
+        before = rung(system).step_before
+        if before in values:
+            differences = {key: ours[key] - values[before][key] for key in COLUMNS}
+            intervals = _intervals(system, before, queries)
+            rows.append(AblationRow(system, ours, before, differences, intervals))
+        else:
+            rows.append(AblationRow(system, ours, None, None, None))
+    return rows
+
+
+def comparisons(rows: list[AblationRow]) -> list[Comparison]:
+    """What `draw_forest` shows: each step's difference to the step before it in each metric."""
+    return [
+        Comparison(
+            group=f"{row.system} – {row.step_before}",
+            label=COLUMNS[metric],
+            colour=rung(row.system).colour,
+            interval=interval,
+        )
+        for row in rows
+        if row.intervals is not None
+        for metric, interval in row.intervals.items()
+    ]
+
+
+def write_markdown(path: str | Path, rows: list[AblationRow], setting: Setting) -> None:
+    """Write the table with the differences in brackets, below a header that says what was measured.
+
+    Args:
+        path: the file to write.
+        rows: see `ablation_rows`.
+        setting: for the header.
+    """
+    lines = [
+        f"# Ablation on {setting.dataset}",
+        "",
+        f"- synthetic: {'yes, drawn by a program' if setting.synthetic else 'no'}",
+        f"- scale: {setting.scale}",
+        f"- seed: {setting.seed}, one run per system",
+        f"- training captions at other people's images: {noise_label(setting.noise)}",
+        "- split: test, weights selected on validation; text-to-image unless said, percent",
+        "- in brackets: difference to the system in the last column, in points",
+        "",
+        markdown_line(["system", *COLUMNS.values(), "compared with"]),
+        markdown_line(["---", *["---:"] * len(COLUMNS), "---"]),
+    ]
+    for row in rows:
+        cells = [_cell(row, key) for key in COLUMNS]
+        lines.append(markdown_line([row.system, *cells, row.step_before or "–"]))
+    if any(row.intervals for row in rows):
+        lines += _interval_lines(rows)
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_csv(path: str | Path, rows: list[AblationRow], setting: Setting) -> None:
+    """Write the same table for programs: a column per value and one per difference.
+
+    `_low` and `_high` are the ends of a difference's 95 % interval. What `write_markdown` has in
+    its header is here in every row. An absent difference is empty.
+    """
+    context = asdict(setting)
+    differences = [f"{key}_difference" for key in COLUMNS]
+    bounds = [f"{key}_{bound}" for key in METRICS for bound in ("low", "high")]
+    names = ["system", *COLUMNS, "compared_with", *differences, *bounds, *context]
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, names, lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            line = {"system": row.system, "compared_with": row.step_before, **context}
+            line |= {key: f"{value:.4f}" for key, value in row.values.items()}
+            for key, value in (row.differences or {}).items():
+                line[f"{key}_difference"] = f"{value:z.4f}"
+            for key, interval in (row.intervals or {}).items():
+                line[f"{key}_low"] = f"{interval.low:z.4f}"
+                line[f"{key}_high"] = f"{interval.high:z.4f}"
+            table.writerow(line)
+
+
+def draw_ablation(path: str | Path, rows: list[AblationRow], dataset: str) -> None:
+    """Draw a group of bars for R@1, R@5, R@10 and mAP, a bar per system."""
+    width = 0.84 / len(rows)
+    with figure(path, 10, 5.4) as drawing:
+        axes = drawing.add_subplot()
+        for place, row in enumerate(rows):
+            offset = (place - (len(rows) - 1) / 2) * width
+            bars = axes.bar(
+                [group + offset for group in range(len(CHARTED))],
+                [row.values[key] for key in CHARTED],
+                width * 0.94,
+                color=rung(row.system).colour,
+                label=row.system,
+            )
+            axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=11 if len(rows) <= 4 else 8.5)
+        axes.set_xticks(range(len(CHARTED)), [COLUMNS[key] for key in CHARTED])
+        axes.set_xlim(-0.55, len(CHARTED) - 0.45)
+        axes.tick_params(axis="x", length=0)
+        axes.set_ylim(0, 105)
+        axes.set_yticks(range(0, 101, 20))
+        axes.grid(axis="x", visible=False)
+        axes.set_ylabel("percent")
+        axes.set_title(f"Text to image on {dataset}, test")
+        drawing.legend(loc="outside lower left", ncols=len(rows))
+
+
+def read_metrics_file(kind: type[M], path: Path, again: str) -> M:
+    """Read one file of metrics; `again` says in faults what makes it anew.
+
+    Raises:
+        ValueError: as `read_metrics`.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; {again}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read: {error}; {again}") from None
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+        raise ValueError(f"{path}: {key}: {fault['msg']}; {again}") from None
+
+
+def _intervals(
+    system: str, before: str, queries: Mapping[str, QueryResults]
+) -> dict[str, Interval]:
+    ours, theirs = queries[system], queries[before]
+    require_same_queries(ours, theirs, system, before)
+    differences = {metric: ours.values(metric) - theirs.values(metric) for metric in METRICS}
+    return paired_bootstraps(differences, ours.pids)
+
+
+def _interval_lines(rows: list[AblationRow]) -> list[str]:
+    lines = [
+        "",
+        "## Differences, text to image, with 95 % intervals over the queries",
+        "",
+        markdown_line(["step", *(COLUMNS[metric] for metric in METRICS)]),
+        markdown_line(["---", *["---:"] * len(METRICS)]),
+    ]
+    for row in rows:
+        if row.intervals is not None:
+            cells = [difference_cell(interval) for interval in row.intervals.values()]
+            lines.append(markdown_line([f"{row.system} – {row.step_before}", *cells]))
+    return [*lines, "", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
+
+
+def _cell(row: AblationRow, key: str) -> str:
+    value = f"{row.values[key]:.2f}"
+    return value if row.differences is None else f"{value} ({row.differences[key]:+z.2f})"
+
+
+def noise_label(rate: float) -> str:
+    """The share `noise.rate`, as tables show it."""
+    return f"{100 * rate:g} % (noise.rate)" if rate else "none"
+
+
+def markdown_line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,96 @@
+"""From the files of a data set to the table that everything else reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ubg.data.annotations.carve import carve_validation
+from ubg.data.annotations.counts import Counts, compare, count_splits, nearest_version, plain
+from ubg.data.annotations.formats.records import SPLITS
+from ubg.data.annotations.noise import exchange_captions
+from ubg.data.annotations.table import read_everything
+from ubg.params import Dataset, Params
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was read of a data set, checked, and changed as the params say.
+
+    Attributes:
+        table: as `read_annotations` returns it, with the validation split and the exchanged
+            captions that the params ask for.
+        unchanged: the same with every caption at its own image.
+        queries: of data sets that come with some, numbered as the table is.
+        read: how the files were read, see `read_annotations`.
+        changes: what was done to them, for the report.
+    """
+
+    table: "pd.DataFrame"
+    unchanged: "pd.DataFrame"
+    queries: "pd.DataFrame | None"
+    read: Mapping[Any, Any]
+    changes: dict[str, Any]
+
+
+def prepare_table(params: Params, splits: Sequence[str] = SPLITS) -> Prepared:
+    """Read the annotations of the data set in use. No image is opened.
+
+    The counts are checked as the files have them; then a validation split is carved and captions
+    are exchanged, if the params say so.
+
+    Args:
+        params: name the data set.
+        splits: that the table must have.
+
+    Raises:
+        ValueError: see `read_annotations`, `carve_validation` and `exchange_captions`; or the
+            counts fit no published version; or one of `splits` is missing.
+    """
+    data, noise = params.data, params.noise
+    annotations = read_everything(data.format, params.raw_root)
+    table = annotations.table
+    changes = _check_counts(params.dataset, data, count_splits(table))
+    if data.carve_val is not None:
+        table, raw_ids = carve_validation(table, data.carve_val.identities, data.carve_val.seed)
+        changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
+    for split in splits:
+        _check_split(params.dataset, split, table[table["split"] == split])
+    unchanged = table
+    if noise.rate > 0:
+        table = exchange_captions(table, noise.rate, noise.seed)
+        exchanged = int((table["caption_of"] != table["caption_id"]).sum())
+        changes["noise"] = {**noise.model_dump(), "captions": exchanged}
+    queries = annotations.queries
+    if queries is not None:
+        queries = _with_pids(queries, table)
+    return Prepared(table, unchanged, queries, annotations.table.attrs, changes)
+
+
+def _check_split(dataset: str, split: str, rows: "pd.DataFrame") -> None:
+    """Refuse a table that cannot be trained or measured on, before days of training."""
+    if not (rows["caption"] != "").any():
+        remedy = f" or set carve_val in configs/datasets/{dataset}.yaml" if split == "val" else ""
+        raise ValueError(f"{dataset}: no caption is of the split {split!r}; add some{remedy}")
+
+
+def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:
+    """The published version that the counts fit, for the report."""
+    facts: dict[str, Any] = {"version": None, "differences": [], "carved_val": None, "noise": None}
+    nearest = nearest_version(counts, plain(data.counts))
+    if nearest is None:
+        return facts
+    version, differing = nearest
+    if differing and not data.accept_other_counts:
+        raise ValueError(compare(dataset, version, differing))
+    return facts | {"version": version, "differences": [d._asdict() for d in differing]}
+
+
+def _with_pids(queries: "pd.DataFrame", table: "pd.DataFrame") -> "pd.DataFrame":
+    """The queries with the numbers that their identities have in the table."""
+    pid_of = dict(zip(table["raw_id"], table["pid"], strict=True))
+    numbered = queries.copy()
+    numbered.insert(1, "pid", [pid_of[raw_id] for raw_id in queries["raw_id"]])
+    return numbered

@@ -1,0 +1,1 @@
+"""Batches: which samples, how they are augmented, what systems add to them."""

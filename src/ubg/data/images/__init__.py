@@ -1,0 +1,1 @@
+"""Image files, and the pack of pixels that batches are read from."""

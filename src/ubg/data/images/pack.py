@@ -1,0 +1,102 @@
+"""Writing of the image pack: every image once, broken ones told together."""
+
+import hashlib
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ubg.data.images.decode import decode_image
+from ubg.data.prepared import NO_IMAGE
+from ubg.params import Image
+from ubg.runtime.faults import Faults
+from ubg.runtime.files import replace_folder, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AT_ONCE = 512
+
+
+def pack_images(
+    table: "pd.DataFrame", images: Path, size: Image, output: Path, threads: int | None = None
+) -> None:
+    """Decode and resize every image of the table into `output`; see `ubg.data.images.image_pack`.
+
+    The result is the same whatever the number of threads.
+
+    Args:
+        table: with `image_id` and `image_path`; rows of `NO_IMAGE` are passed over.
+        images: the folder that the paths are relative to.
+        size: height and width, and how many broken images may be left out.
+        output: folder to write, whole or not at all.
+        threads: as many as there are cores by default; decoding needs no interpreter lock.
+
+    Raises:
+        ValueError: more than `size.max_broken` images are broken; each with path and reason.
+    """
+    pictured = table[table["image_id"] != NO_IMAGE]
+    wanted = pictured.drop_duplicates("image_id").sort_values("image_id")
+    ids = wanted["image_id"].tolist()
+    paths = wanted["image_path"].tolist()
+    kept, dropped = [], []
+    digest = hashlib.sha256()
+
+    def decode(path: str) -> NDArray[np.uint8] | str:
+        try:
+            return decode_image(images / path, size.height, size.width)
+        except ValueError as error:
+            return str(error)
+
+    with (
+        replace_folder(output) as folder,
+        (folder / "images.u8").open("wb") as pixels,
+        ThreadPoolExecutor(threads or os.cpu_count()) as pool,
+        tqdm(total=len(ids), desc=f"packing into {output}", unit="image") as bar,
+        warnings.catch_warnings(),
+    ):
+        # PIL warns of damage that it reads past, and of sizes that are refused here.
+        warnings.simplefilter("ignore")
+        for start in range(0, len(ids), AT_ONCE):
+            for number, result in enumerate(
+                pool.map(decode, paths[start : start + AT_ONCE]), start
+            ):
+                if isinstance(result, str):
+                    dropped.append(
+                        {"image_id": ids[number], "image_path": paths[number], "reason": result}
+                    )
+                else:
+                    kept.append(ids[number])
+                    digest.update(result.data)
+                    pixels.write(result.data)
+                bar.update()
+        if len(dropped) > size.max_broken:
+            faults = Faults(f"{images}: broken images", shown=None)
+            for image in dropped:
+                faults.add(f"{image['reason']}; replace it, or allow some with image.max_broken")
+            faults.raise_if_any()
+        if not kept:
+            raise ValueError(f"{images}: no image is left")
+        ids_kept = np.array(kept, np.int64)
+        digest.update(np.array([size.height, size.width], np.int64).data)
+        digest.update(ids_kept.data)
+        np.save(folder / "image_ids.npy", ids_kept)
+        write_json(
+            folder / "index.json",
+            {
+                "count": len(kept),
+                "height": size.height,
+                "width": size.width,
+                "channels": 3,
+                "fingerprint": digest.hexdigest()[:16],
+                "dropped": dropped,
+            },
+        )
+    for image in dropped:
+        print(f"left out: {image['reason']}")
+    print(f"{len(kept):,} images of {size.height}x{size.width}, {len(dropped)} left out")

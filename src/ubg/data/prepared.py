@@ -1,0 +1,42 @@
+"""The prepared table on disk: one row per caption, as `prepare_annotations` leaves it."""
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREPARED = Path("data/prepared")
+OTHERS = Path("data/others")  # of data sets that are only tested on, a folder each
+NO_IMAGE = -1  # `image_id` of a caption that describes a person and no image in particular
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> None:
+    """Write the table as CSV, captions exactly as they are, line breaks and surrogates included."""
+    with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerow(table.columns)
+        writer.writerows(table.itertuples(index=False, name=None))
+
+
+def load_prepared(folder: str | Path) -> "pd.DataFrame":
+    """The table that was prepared in `folder`; its columns are those of `read_annotations`.
+
+    Raises:
+        ValueError: there is no such table.
+    """
+    import pandas as pd
+
+    path = Path(folder) / "annotations.csv"
+    try:
+        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+            # Numbers alone are unquoted. Not pandas' reader, which takes a caption "NA" for none.
+            header, first, *others = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error}); make it with `dvc repro prepare_annotations`"
+        ) from None
+    table = pd.DataFrame([first, *others], columns=header, dtype=object)
+    numbers = [name for name, value in zip(header, first, strict=True) if isinstance(value, float)]
+    return table.astype(dict.fromkeys(numbers, "int64"))

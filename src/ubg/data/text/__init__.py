@@ -1,0 +1,1 @@
+"""Captions: one form, tokenizers, token ids."""

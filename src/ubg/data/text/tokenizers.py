@@ -1,0 +1,194 @@
+"""Text tokenizers: T5's, trained on the captions or pretrained by name or folder, and CLIP's."""
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from ubg.data.text.normalise import normalise_caption
+
+PAD, EOS, UNK = "<pad>", "</s>", "<unk>"  # ids 0, 1 and 2, as in T5
+MAX_PIECE_LENGTH = 16
+MAX_SEED_PIECES = 200_000
+
+
+def fit_tokenizer(captions: Sequence[str], vocab_size: int, output_folder: str | Path) -> Any:
+    """Train a SentencePiece unigram model (Kudo, ACL 2018) and save it as a transformers tokenizer.
+
+    Text is normalised by NFKC and lower-cased, in training and in use. The ids are SentencePiece's
+    and a final `</s>`. The result depends on captions and size alone.
+
+    Args:
+        captions: training captions, as written; they go through `normalise_caption`.
+        vocab_size: upper limit; a small corpus may not hold as many pieces.
+        output_folder: where `save_pretrained` writes it.
+
+    Returns:
+        The tokenizer as `load_tokenizer(output_folder)` gives it.
+
+    Raises:
+        ValueError: the captions have more characters than `vocab_size`, or no text at all.
+    """
+    from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
+    from tokenizers.models import Unigram
+    from transformers import PreTrainedTokenizerFast
+
+    normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    texts = [normalizer.normalize_str(normalise_caption(caption)) for caption in captions]
+    tokenizer = Tokenizer(Unigram(_train_unigram(texts, vocab_size), unk_id=2))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+    )
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {EOS}", pair=f"$A {EOS} $B {EOS}", special_tokens=[(EOS, 1)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, eos_token=EOS, unk_token=UNK
+    ).save_pretrained(output_folder)
+    return load_tokenizer(output_folder)
+
+
+def load_tokenizer(name_or_folder: str | Path) -> Any:
+    """The transformers tokenizer of a hub name or a folder.
+
+    Raises:
+        ValueError: there is none of that name, or it has no padding or final token.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(name_or_folder), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"tokenizer {str(name_or_folder)!r} cannot be loaded: {reason}; "
+            "give a hub name or a folder written by save_pretrained"
+        ) from None
+    if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:
+        raise ValueError(
+            f"tokenizer {str(name_or_folder)!r} has no padding or final token; "
+            "give one of a T5 model"
+        )
+    return tokenizer
+
+
+def clip_tokenizer(source: str | Path | None = None) -> Any:
+    """CLIP's byte pair encoding: `<|startoftext|>`, the lower-cased caption, `<|endoftext|>` (EOT).
+
+    It pads with EOT, as published: tell padding by the attention mask, not by the id.
+
+    Args:
+        source: what the text tower is loaded from. A hub name or a folder of transformers brings
+            its tokenizer; for None and for checkpoints of open_clip it is built from the vocabulary
+            that open_clip ships.
+
+    Raises:
+        ValueError: as `load_tokenizer`, or `source` has another tokenizer than CLIP's.
+    """
+    from transformers import CLIPTokenizer
+
+    if source is not None and _brings_tokenizer(str(source)):
+        folder = Path(source).parent if Path(source).is_file() else source
+        tokenizer = load_tokenizer(folder)
+        if not isinstance(tokenizer, CLIPTokenizer):
+            raise ValueError(
+                f"tokenizer {str(source)!r} is a {type(tokenizer).__name__}; give one of a CLIP"
+            )
+        return tokenizer
+    from open_clip import SimpleTokenizer
+
+    published = SimpleTokenizer()
+    names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    vocabulary = {names.get(token, token): id_ for token, id_ in published.encoder.items()}
+    return CLIPTokenizer(vocab=vocabulary, merges=list(published.bpe_ranks))
+
+
+def _brings_tokenizer(source: str) -> bool:
+    """Whether a source of a text tower is to have a tokenizer: files of open_clip need none."""
+    path = Path(source)
+    if not path.exists():
+        return not source.startswith("hf-hub:")
+    folder = path.parent if path.is_file() else path
+    return (folder / "tokenizer.json").is_file() or (folder / "vocab.json").is_file()
+
+
+def describe_tokenizer(tokenizer: Any, captions: Sequence[str]) -> dict[str, Any]:
+    """Facts to look at: vocabulary size, tokens per caption, share of unknown tokens, pieces.
+
+    Tokens count without the final one. `pieces` are the 50 that the captions use most.
+    """
+    texts = [normalise_caption(caption) for caption in captions]
+    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
+    counts = Counter(token for ids in encoded["input_ids"] for token in ids)
+    tokens = counts.total()
+    most_used = [token for token, _ in counts.most_common(50)]
+    return {
+        "vocabulary": len(tokenizer),
+        "captions": len(texts),
+        "tokens_per_caption": round(tokens / len(texts), 2),
+        "longest_caption": max(len(ids) for ids in encoded["input_ids"]),
+        "unknown_percent": round(100 * counts[tokenizer.unk_token_id] / tokens, 3),
+        "pieces": tokenizer.convert_ids_to_tokens(most_used),
+    }
+
+
+def _train_unigram(texts: Sequence[str], vocab_size: int) -> list[tuple[str, float]]:
+    """Pieces with their log probabilities, in the order of their ids."""
+    import sentencepiece
+
+    words = Counter(word for text in texts for word in text.split())
+    if not words:
+        raise ValueError("no caption has any text to train a tokenizer on; check the captions")
+    model = BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        seeds = Path(folder) / "seeds.tsv"
+        seeds.write_text("".join(_seed_lines(words)), encoding="utf-8")
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                model_type="unigram",
+                vocab_size=vocab_size,
+                hard_vocab_limit=False,
+                seed_sentencepieces_file=str(seeds),
+                normalization_rule_name="identity",
+                pad_id=0,
+                eos_id=1,
+                unk_id=2,
+                bos_id=-1,
+                pad_piece=PAD,
+                eos_piece=EOS,
+                unk_piece=UNK,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            reason = str(error).rpartition("] ")[2]  # what follows the trainer's source line
+            raise ValueError(
+                f"tokenizer.vocab_size: {vocab_size} does not fit the captions: {reason}"
+            ) from None
+    trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    return [(trained.id_to_piece(i), trained.get_score(i)) for i in range(len(trained))]
+
+
+def _seed_lines(words: Counter[str]) -> Iterator[str]:
+    """Candidate pieces of more than one character, with how often the captions hold them.
+
+    Left alone, the trainer counts each distinct word once; where few words make up all captions, no
+    whole word then becomes a piece. Punctuation stays apart, or `coat,` would take a place beside
+    `coat`.
+    """
+    pieces: Counter[str] = Counter()
+    for word, count in words.items():
+        for run in re.findall(r"[\w▁'-]+", f"▁{word}"):
+            for start in range(len(run)):
+                for stop in range(start + 2, min(start + MAX_PIECE_LENGTH, len(run)) + 1):
+                    pieces[run[start:stop]] += count
+    # Ties in an order of their own, so that the file does not hang on the order of the captions.
+    ranked = sorted(pieces.items(), key=lambda item: (-item[1], item[0]))
+    return (f"{piece}\t{count}\n" for piece, count in ranked[:MAX_SEED_PIECES])

@@ -1,0 +1,47 @@
+"""The prepared folder of a data set: its table, and a report to read before a week of training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ubg.data.annotations.formats.records import SPLITS
+from ubg.data.annotations.prepare import prepare_table
+from ubg.data.prepared import write_table
+from ubg.data.text.clip_tokens import count_tokens
+from ubg.dataset_report.annotation_figure import draw_annotations
+from ubg.dataset_report.describe import describe, markdown
+from ubg.params import Params
+from ubg.runtime.files import replace_folder, write_json
+
+FIGURE = "distributions.png"
+
+
+def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> None:
+    """Read the annotations of the data set in use; write table and report to `output`.
+
+    Args:
+        params: name the data set.
+        output: folder to write, whole or not at all.
+        splits: that the table must have.
+
+    Raises:
+        ValueError: see `prepare_table`.
+    """
+    data = params.data
+    prepared = prepare_table(params, splits)
+    table, queries = prepared.unchanged, prepared.queries
+    max_tokens = params.preset.tokenizer.max_tokens
+    tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
+    description, distributions = describe(table, prepared.read, tokens, max_tokens)
+    kinds = {} if queries is None else queries["kind"].value_counts(sort=False).to_dict()
+    report = description | prepared.changes | {"queries": kinds}
+    label = data.label
+    text = markdown(label, report, FIGURE)
+    with replace_folder(output) as folder:
+        write_table(prepared.table, folder / "annotations.csv")
+        if queries is not None:
+            write_table(queries, folder / "queries.csv")
+        write_json(folder / "report.json", report)
+        (folder / "report.md").write_text(text, encoding="utf-8")
+        draw_annotations(folder / FIGURE, label, distributions, max_tokens)
+    print(text)
+    print(f"written to {output}")

@@ -1,0 +1,113 @@
+"""One trained system measured and pictured: what `stages/evaluate.py` calls."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ubg.data.images.image_pack import IMAGES, ImagePack
+from ubg.data.prepared import NO_IMAGE, PREPARED, load_prepared
+from ubg.evaluation.cmc import chance_cmc, cmc_records, draw_cmc
+from ubg.evaluation.measure import Measured, best_device, measure_split
+from ubg.evaluation.queries import write_queries
+from ubg.evaluation.retrieval_sheet import RetrievedQuery, choose_queries, draw_retrieval_sheet
+from ubg.evaluation.similarities import count_similarities, draw_similarities
+from ubg.params import Params
+from ubg.retrieval.encode import Split
+from ubg.runtime.files import replace_folder, write_json
+from ubg.systems import system_named
+from ubg.systems.contract import Trained
+from ubg.trained import load_trained
+
+MAX_RANK = 50
+SHEET_QUERIES, SHEET_MATCHES = 8, 10
+
+
+def evaluate_system(name: str, params: Params) -> None:
+    """Write `metrics/<name>.json` and the figures in `plots/<name>/evaluation/`.
+
+    Metrics are those of the weights selected on validation, on test and on validation; below
+    "last" the same of the weights after the last epoch; and what the system measures beside
+    retrieval. Figures and, beside them, `queries.csv` show the selected weights on test.
+    """
+    system = system_named(name)
+    pack = ImagePack(IMAGES)
+    table = pack.rows_present(load_prepared(PREPARED))
+    folder = Path("models") / name
+    batch_size = params.preset.evaluation.batch_size
+
+    def measure(trained: Trained, split: str, weights: str) -> Measured:
+        print(f"{name}, {weights} weights, {split}")
+        return measure_split(trained, table, split, pack, batch_size)
+
+    selected = load_trained(folder, "model.safetensors")
+    selected.model.to(best_device())
+    test = measure(selected, "test", "selected")
+    draw_figures(name, params.data.label, test, pack)
+    metrics: dict[str, Any] = {
+        "test": test.metrics(),
+        "val": measure(selected, "val", "selected").metrics(),
+    }
+    last = load_trained(folder, "last.safetensors")
+    last.model.to(best_device())
+    metrics["last"] = {split: measure(last, split, "last").metrics() for split in ("test", "val")}
+    metrics |= system.evaluate(selected, table, pack, params)
+    write_json(Path("metrics") / f"{name}.json", metrics)
+    for direction, values in metrics["test"].items():
+        print(f"test {direction}: " + "  ".join(f"{key} {v:.2f}" for key, v in values.items()))
+    print(f"written to metrics/{name}.json and plots/{name}/evaluation")
+
+
+def draw_figures(name: str, dataset: str, test: Measured, pack: ImagePack) -> None:
+    """Write the figures of a system on the test split, and `queries.csv`."""
+    split, label = test.split, f"{dataset}, test"
+    text_QD, image_GD = test.features.text_QD.numpy(), test.features.image_GD.numpy()
+    text_pids, image_pids = split.text_pids, split.image_pids
+    max_rank = min(MAX_RANK, len(image_pids), len(text_pids))
+    curves = {"t2i": test.text_to_image.cmc(max_rank), "i2t": test.image_to_text.cmc(max_rank)}
+    chance = {
+        "t2i": chance_cmc(text_pids, image_pids, max_rank),
+        "i2t": chance_cmc(image_pids, text_pids, max_rank),
+    }
+    with replace_folder(Path("plots") / name / "evaluation") as folder:
+        draw_cmc(folder / "cmc.png", name, label, curves, chance)
+        write_json(folder / "cmc.json", cmc_records(curves))
+        write_queries(folder / "queries.csv", split.table, test.text_to_image)
+        counts = count_similarities(text_QD, image_GD, text_pids, image_pids)
+        draw_similarities(folder / "similarities.png", name, label, counts)
+        found = test.text_to_image
+        chosen = choose_queries(found.average_precision, found.first_rank, text_pids, SHEET_QUERIES)
+        for kind, queries in zip(("best", "worst"), chosen, strict=True):
+            draw_retrieval_sheet(
+                folder / f"{kind}_queries.png",
+                f"{name}: {kind} queries, {label}",
+                [_retrieved(q, test) for q in queries],
+                image_pids,
+                partial(_read_gallery, pack, split),
+            )
+
+
+def _retrieved(query: int, test: Measured) -> RetrievedQuery:
+    """The best matches of one query, ties to the lower gallery index."""
+    split, ranking = test.split, test.text_to_image
+    similarity_G = test.features.image_GD.numpy() @ test.features.text_QD[query].numpy()
+    top = np.argsort(-similarity_G, kind="stable")[:SHEET_MATCHES]
+    described = split.table["image_id"].iloc[query]
+    image = None
+    if described != NO_IMAGE:
+        image = int(np.flatnonzero(split.image_ids == described)[0])
+    return RetrievedQuery(
+        caption=split.table["caption"].iloc[query],
+        pid=int(split.text_pids[query]),
+        image=image,
+        top=top,
+        scores=similarity_G[top],
+        average_precision=float(ranking.average_precision[query]),
+        first_rank=int(ranking.first_rank[query]),
+    )
+
+
+def _read_gallery(pack: ImagePack, split: Split, items: NDArray[np.int64]) -> NDArray[np.uint8]:
+    return pack.read(pack.row_of(split.image_ids[items]))

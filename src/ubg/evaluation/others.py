@@ -1,0 +1,50 @@
+"""A trained system measured on data sets that it was not trained on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.prepared import OTHERS, load_prepared
+from ubg.evaluation.measure import best_device, measure_split
+from ubg.evaluation.overlap import direction, overlap_warning
+from ubg.params import Params, load_other
+from ubg.runtime.files import write_json
+from ubg.trained import load_trained
+
+
+def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
+    """Write `metrics/others/<system>_<name>.json` for each data set named.
+
+    Metrics are those of the weights selected on validation of the data set trained on, on the test
+    split of the other.
+
+    Args:
+        system: a trained one.
+        names: data sets that `prepare_other` has prepared.
+        params: of the training.
+
+    Raises:
+        ValueError: there is no such model or no such prepared data set.
+    """
+    for name in names:
+        if not (OTHERS / name / "images").is_dir():
+            raise ValueError(
+                f"{OTHERS / name}: is not prepared; put {name} into evaluate_on of params.yaml and "
+                f"run `dvc repro prepare_other@{name}`"
+            )
+    trained = load_trained(Path("models") / system)
+    trained.model.to(best_device())
+    for name in names:
+        other = load_other(name)
+        pack = ImagePack(OTHERS / name / "images")
+        table = pack.rows_present(load_prepared(OTHERS / name / "prepared"))
+        print(f"{system}, {direction(params, other)}")
+        batch_size = params.preset.evaluation.batch_size
+        metrics = measure_split(trained, table, "test", pack, batch_size).metrics()
+        path = Path("metrics/others") / f"{system}_{name}.json"
+        write_json(path, {"test": metrics})
+        for key, values in metrics.items():
+            print(f"test {key}: " + "  ".join(f"{n} {value:.2f}" for n, value in values.items()))
+        if (warning := overlap_warning(params, other)) is not None:
+            print(f"warning: {warning}")
+        print(f"written to {path}")

@@ -1,1 +1,0 @@
-"""Towers and systems."""

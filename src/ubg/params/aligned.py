@@ -1,0 +1,75 @@
+"""Phases 1 to 4: their losses, the encoder that phases 3 and 4 share, what their models keep."""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import model_validator
+
+from ubg.params.network import Network
+from ubg.params.section import PositiveFloat, Section
+from ubg.params.towers import Spread, TextTower, VisionTower
+
+if TYPE_CHECKING:
+    from ubg.params import Scale
+
+
+class Losses(Section):
+    """Weights of the retrieval losses; SDM is always on."""
+
+    sdm: PositiveFloat
+    itc: PositiveFloat | None
+
+    def weights(self) -> dict[str, float]:
+        """The weight of each loss that is on, by the name that models return it under."""
+        return {f"{name}_loss": weight for name, weight in self if weight is not None}
+
+
+class SharedEncoder(Section):
+    """How image tokens go through the T5 encoder (phases 3 and 4).
+
+    `image_positions`: relative position bias of image tokens, "1d" in raster order with the bias of
+    the text, or "2d", a learned bias of its own over rows and columns, which starts at random with
+    a standard deviation of `position_bias_std`.
+    """
+
+    pooling: Literal["mean", "cls", "last"]
+    cls_token: bool
+    image_positions: Literal["1d", "2d"]
+    position_bias_std: Spread
+
+    @model_validator(mode="after")
+    def _token_to_pool(self) -> Self:
+        if self.pooling == "cls" and not self.cls_token:
+            raise ValueError("pooling: cls needs cls_token: true")
+        return self
+
+
+class AlignedNetwork(Network):
+    """What the models of phases 1 and 2 are built from."""
+
+    vision: VisionTower
+    t5: TextTower
+    temperature: PositiveFloat
+    losses: Losses
+
+    @classmethod
+    def of(cls, scale: "Scale", vision: VisionTower) -> "AlignedNetwork":
+        """The part of a preset, with the vision tower that is chosen from it."""
+        return cls(
+            **cls.common(scale),
+            vision=vision,
+            t5=scale.towers.t5,
+            temperature=scale.temperature,
+            losses=scale.losses,
+        )
+
+
+class SharedNetwork(AlignedNetwork):
+    """What the models of phases 3 and 4 are built from."""
+
+    shared_encoder: SharedEncoder
+
+    @classmethod
+    def of(cls, scale: "Scale", vision: VisionTower) -> "SharedNetwork":
+        """As `AlignedNetwork.of`."""
+        aligned = AlignedNetwork.of(scale, vision)
+        return cls(**dict(aligned), shared_encoder=scale.shared_encoder)

@@ -1,0 +1,66 @@
+"""What every model promises: to training, to evaluation and to library use."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from ubg.data.images.normalisation import Normalisation
+from ubg.data.text.captions import T5_FIELDS
+
+TowerConfigs = dict[str, dict[str, Any]]
+
+
+class RetrievalModel(nn.Module, ABC):
+    """A model that embeds images and captions in one space and knows its losses.
+
+    Legend: B batch, T tokens, D shared dimension.
+
+    Attributes:
+        normalisation: of the images.
+        caption_fields: names in a batch of the captions' token ids and of their mask.
+    """
+
+    normalisation: Normalisation
+    caption_fields: tuple[str, str] = T5_FIELDS
+
+    @abstractmethod
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A batch to its unweighted losses, each key ending in `_loss`.
+
+        Over several processes a loss is that of all their samples: see `ubg.runtime.distributed`.
+        """
+
+    @abstractmethod
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Normalised images [B, 3, H, W] to unit vectors [B, D]."""
+
+    @abstractmethod
+    def encode_text(self, text: dict[str, Tensor]) -> Tensor:
+        """The caption fields of a batch to unit vectors [B, D]."""
+
+    def encode_query(self, parts: Mapping[str, dict[str, Tensor]]) -> Tensor:
+        """Queries of one part or several to unit vectors [B, D].
+
+        Args:
+            parts: "text" to caption fields. Systems that are asked in other ways too override this.
+
+        Raises:
+            ValueError: the system is not asked in one of these ways.
+        """
+        if parts.keys() != {"text"}:
+            raise ValueError(f"this model is asked by text alone, not by {', '.join(parts)}")
+        return self.encode_text(parts["text"])
+
+    @abstractmethod
+    def tower_configs(self) -> TowerConfigs:
+        """The architectures of the towers, from which they can be built without their source."""
+
+    def saved_parts(self) -> dict[str, nn.Module]:
+        """What is saved of a trained model, a file each: "model" is all that retrieval needs."""
+        return {"model": self}
+
+    @abstractmethod
+    def pretrained_modules(self) -> list[nn.Module]:
+        """Modules that hold pretrained weights; all others start at random."""

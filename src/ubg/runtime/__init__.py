@@ -1,0 +1,1 @@
+"""What scripts run on: command line, processes, checkpoints, outputs that appear whole."""

@@ -1,0 +1,32 @@
+"""Two towers, one space: phases 1 and 2."""
+
+from torch import Tensor, nn
+
+from ubg.params import AlignedNetwork
+from ubg.retrieval.contract import TowerConfigs
+from ubg.systems.aligned.model import AlignedModel
+from ubg.towers.text import TextEncoder, masked_mean
+from ubg.towers.vision import VisionEncoder
+
+
+class DualEncoder(AlignedModel):
+    """A pooled image tower and a mean-pooled text tower."""
+
+    def __init__(self, vision: VisionEncoder, text: TextEncoder, network: AlignedNetwork):
+        super().__init__(vision, vision.width, text.width, network)
+        self.text = text
+
+    def pool_image(self, images: Tensor) -> Tensor:
+        return self.vision(images)[1]
+
+    def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        return masked_mean(self.text(caption_ids_BT, mask_BT), mask_BT)
+
+    def tower_configs(self) -> TowerConfigs:
+        return {
+            "vision": self.vision.transformer.config.to_dict(),
+            "text": self.text.transformer.config.to_dict(),
+        }
+
+    def pretrained_modules(self) -> list[nn.Module]:
+        return [tower for tower in (self.vision, self.text) if tower.pretrained]

@@ -1,0 +1,55 @@
+"""How a system declares itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ubg.params import Network, Params
+from ubg.retrieval.contract import RetrievalModel, TowerConfigs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ubg.data.images.image_pack import ImagePack
+    from ubg.training.task import Run, Task
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model as it was read back.
+
+    Attributes:
+        model: in evaluation mode.
+        tokenizer: of its captions.
+        network: what it was built from.
+    """
+
+    model: RetrievalModel
+    tokenizer: Any
+    network: Network
+
+
+def nothing_else(
+    trained: Trained, table: "pd.DataFrame", pack: "ImagePack", params: Params
+) -> dict[str, Any]:
+    """Of a system that is measured by retrieval alone."""
+    return {}
+
+
+@dataclass(frozen=True)
+class System:
+    """How a system is trained, loaded and measured.
+
+    Attributes:
+        network: what a trained model keeps of the params.
+        task: what training it takes.
+        load: the model without its trained weights, from its network, the size of its vocabulary
+            and what `RetrievalModel.tower_configs` gave.
+        evaluate: what is measured of the selected weights beside retrieval, and drawn, given all
+            annotations whose image is in the pack; goes into `metrics/<system>.json`.
+    """
+
+    network: type[Network]
+    task: "Callable[[Run], Task]"
+    load: Callable[[Any, int, TowerConfigs], RetrievalModel]
+    evaluate: "Callable[[Trained, pd.DataFrame, ImagePack, Params], dict[str, Any]]" = nothing_else

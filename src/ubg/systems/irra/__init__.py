@@ -1,0 +1,1 @@
+"""IRRA, the CLIP baseline: global alignment, and words guessed from the image."""

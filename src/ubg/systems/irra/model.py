@@ -1,0 +1,112 @@
+"""IRRA: CLIP's two towers, aligned globally and by guessing masked words."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ubg.data.text.captions import CLIP_FIELDS
+from ubg.params import IrraNetwork
+from ubg.retrieval.contract import RetrievalModel, TowerConfigs
+from ubg.towers.clip_text import ClipTextEncoder, clip_text
+from ubg.towers.vision import VisionEncoder, clip_vision
+
+if TYPE_CHECKING:
+    from ubg.systems.irra.objective import IrraObjective
+
+
+class Irra(RetrievalModel):
+    """CLIP's towers (arXiv 2303.12501), pooled at the class token and at EOT.
+
+    Legend: B batch, T text tokens, N patches, D joint space.
+
+    Args:
+        vision: with its projection to D.
+        text: to the same D.
+        objective: what trains beside the towers; None in a saved model, which only encodes.
+    """
+
+    caption_fields = CLIP_FIELDS
+
+    def __init__(
+        self, vision: VisionEncoder, text: ClipTextEncoder, objective: "IrraObjective | None"
+    ):
+        super().__init__()
+        self.vision = vision
+        self.text = text
+        self.objective = objective
+        self.normalisation = vision.normalisation
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The losses that are on, unweighted.
+
+        Args:
+            batch: `images` [B, 3, H, W], `caption_ids` and `caption_attn_mask` [B, T], `pids` and
+                `image_ids` [B]; for MLM also `mlm_ids` and `mlm_labels` [B, T].
+        """
+        assert self.objective is not None, "this model was built to encode"
+        ids_BT, mask_BT = batch["caption_ids"], batch["caption_attn_mask"]
+        image_BND = self.vision.projected_tokens(batch["images"])
+        if self.objective.mlm is None:
+            text_BTD = self.text(ids_BT, mask_BT)
+            return self.objective(batch, image_BND, last_token(text_BTD, mask_BT))
+        if self.objective.contrast_on == "masked":
+            masked_BTD = text_BTD = self.text(batch["mlm_ids"], mask_BT)
+        else:
+            both = torch.cat([ids_BT, batch["mlm_ids"]])
+            text_BTD, masked_BTD = self.text(both, mask_BT.repeat(2, 1)).chunk(2)
+        return self.objective(batch, image_BND, last_token(text_BTD, mask_BT), masked_BTD)
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        return F.normalize(self.vision.projected_class_token(images).float(), dim=-1)
+
+    def encode_text(self, text: dict[str, Tensor]) -> Tensor:
+        """`caption_ids` and `caption_attn_mask`, both [B, T], to unit vectors [B, D]."""
+        ids_BT, mask_BT = (text[name] for name in self.caption_fields)
+        return F.normalize(self.text.final_token(ids_BT, mask_BT).float(), dim=-1)
+
+    def tower_configs(self) -> TowerConfigs:
+        return {
+            "vision": self.vision.transformer.config.to_dict(),
+            "text": self.text.transformer.config.to_dict(),
+        }
+
+    def pretrained_modules(self) -> list[nn.Module]:
+        return [tower for tower in (self.vision, self.text) if tower.pretrained]
+
+    def saved_parts(self) -> dict[str, nn.Module]:
+        return {"model": Irra(self.vision, self.text, None)}
+
+
+def build(network: IrraNetwork, vocab_size: int, configs: TowerConfigs) -> Irra:
+    """The model that only encodes; random weights come from torch's global generator.
+
+    Args:
+        network: its towers and sizes.
+        vocab_size: tokens that the tokenizer knows.
+        configs: architectures of towers as `tower_configs` gave them; for these no pretrained
+            weight is fetched, and the caller loads the weights.
+
+    Raises:
+        ValueError: a pretrained tower cannot be loaded or does not fit; its vocabulary is smaller
+            than the tokenizer's.
+    """
+    attention, dim = network.attention, network.embedding_dim
+    vision = clip_vision(
+        network.clip, network.image, attention, configs.get("vision"), projection_dim=dim
+    )
+    text = clip_text(network.clip_text, dim, network.max_tokens, attention, configs.get("text"))
+    embeddings = text.transformer.get_input_embeddings().num_embeddings
+    if embeddings < vocab_size:
+        raise ValueError(
+            f"towers.clip_text: has {embeddings} token embeddings for a tokenizer of {vocab_size}; "
+            "give the size of the tokenizer, or the tower that it belongs to"
+        )
+    return Irra(vision, text, None)
+
+
+def last_token(tokens_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+    """The feature of each caption's final token, which is EOT, [B, D]."""
+    last_B = mask_BT.sum(1) - 1
+    return tokens_BTD[torch.arange(len(tokens_BTD), device=last_B.device), last_B]

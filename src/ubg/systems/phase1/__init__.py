@@ -1,0 +1,1 @@
+"""Phase 1: CLIP's vision transformer and the T5 encoder."""

@@ -1,0 +1,81 @@
+"""What the generative branch makes of masked images, as one picture."""
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from ubg.figures.style import FAINT, INK, font
+
+COLUMNS = ("original", "VQGAN", "masked", "predicted", "wrong\ncaption")
+THUMB_HEIGHT = 160
+MARGIN, GAP = 24, 8
+CAPTION_WIDTH = 230
+HEADER_HEIGHT, ROW_GAP = 100, 18
+SAMPLES_ACROSS = 2
+WRONG = "#d7301f"
+
+
+@dataclass(frozen=True)
+class DrawnSample:
+    """One masked image and its completions; all images uint8 [H, W, 3]."""
+
+    caption: str
+    wrong_caption: str
+    original: NDArray[np.uint8]
+    reconstruction: NDArray[np.uint8]
+    masked: NDArray[np.uint8]
+    with_true_caption: NDArray[np.uint8]
+    with_wrong_caption: NDArray[np.uint8]
+
+    def images(self) -> tuple[NDArray[np.uint8], ...]:
+        """In the order of COLUMNS."""
+        return (
+            self.original,
+            self.reconstruction,
+            self.masked,
+            self.with_true_caption,
+            self.with_wrong_caption,
+        )
+
+
+def draw_generation_sheet(path: Path, title: str, samples: list[DrawnSample]) -> None:
+    """Write a PNG: per sample its images and both captions, two samples side by side."""
+    height, width = samples[0].original.shape[:2] if samples else (3, 1)
+    thumb = (round(THUMB_HEIGHT * width / height), THUMB_HEIGHT)
+    across = len(COLUMNS) * (thumb[0] + GAP) + CAPTION_WIDTH + 2 * GAP
+    rows = -(-len(samples) // SAMPLES_ACROSS)
+    size = (
+        2 * MARGIN + SAMPLES_ACROSS * across,
+        HEADER_HEIGHT + rows * (THUMB_HEIGHT + ROW_GAP) + MARGIN,
+    )
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, MARGIN - 6), title, INK, font(20, bold=True))
+    for number, sample in enumerate(samples):
+        left = MARGIN + number % SAMPLES_ACROSS * across
+        top = HEADER_HEIGHT + number // SAMPLES_ACROSS * (THUMB_HEIGHT + ROW_GAP)
+        for column, (name, pixels) in enumerate(zip(COLUMNS, sample.images(), strict=True)):
+            x = left + column * (thumb[0] + GAP)
+            sheet.paste(Image.fromarray(pixels).resize(thumb, Image.Resampling.LANCZOS), (x, top))
+            if number < SAMPLES_ACROSS:
+                lines = name.count("\n") + 1
+                draw.multiline_text(
+                    (x, HEADER_HEIGHT - 4 - 14 * lines), name, FAINT, font(11), spacing=2
+                )
+        x = left + len(COLUMNS) * (thumb[0] + GAP)
+        bottom = _write(draw, (x, top), sample.caption, INK, 6)
+        _write(draw, (x, bottom + 6), "wrong: " + sample.wrong_caption, WRONG, 5)
+    sheet.save(path)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, colour: str, lines: int
+) -> int:
+    """Write at most so many lines; returns where the next may begin."""
+    shown = textwrap.wrap(" ".join(text.split()), 36, max_lines=lines, placeholder=" ...")
+    draw.multiline_text(corner, "\n".join(shown), colour, font(11), spacing=2)
+    return corner[1] + 14 * len(shown)

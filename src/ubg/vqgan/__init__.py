@@ -1,0 +1,1 @@
+"""The VQGAN: the model, its training, the codes of all images."""

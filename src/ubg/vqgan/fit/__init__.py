@@ -1,0 +1,1 @@
+"""A VQGAN trained on the images at hand."""

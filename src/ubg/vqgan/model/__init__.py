@@ -1,0 +1,1 @@
+"""The VQGAN itself, on disk and in memory."""

@@ -1,0 +1,102 @@
+"""A VQGAN on disk: `models/vqgan/`, its encoder and its decoder in files of their own."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ubg.runtime.files import fingerprint, write_json
+from ubg.vqgan.model.architecture import Architecture
+from ubg.vqgan.model.vqgan import VQGAN
+
+CONFIG, ENCODER, DECODER = "config.json", "encoder.safetensors", "decoder.safetensors"
+DECODER_PREFIXES = ("decoder.", "post_quant_conv.")
+ADVICE = "make it again with `dvc repro fit_vqgan`"
+
+
+def save_vqgan(model: VQGAN, folder: Path) -> None:
+    """Write `model` to `folder`, which exists."""
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    decoder = {name for name in weights if name.startswith(DECODER_PREFIXES)}
+    write_json(folder / CONFIG, model.architecture.model_dump(mode="json"))
+    save_file({name: weights[name] for name in weights.keys() - decoder}, folder / ENCODER)
+    save_file({name: weights[name] for name in decoder}, folder / DECODER)
+
+
+def load_vqgan(folder: str | Path, decoder: bool = True) -> VQGAN:
+    """The VQGAN in `folder`, on CPU, in evaluation mode, its weights frozen.
+
+    Args:
+        folder: what the stage `fit_vqgan` wrote.
+        decoder: False neither builds nor reads the decoder; `encode` needs none.
+
+    Raises:
+        ValueError: a file is missing, unreadable, or does not fit the others.
+    """
+    folder = Path(folder)
+    architecture = _read_architecture(folder)
+    weights = _read_weights(folder / ENCODER)
+    if decoder:
+        weights |= _read_weights(folder / DECODER)
+    with torch.device("meta"):
+        model = VQGAN(architecture, decoder)
+    problem = mismatch(model, weights)
+    if problem is not None:
+        raise ValueError(f"{folder}: {problem}; {ADVICE}")
+    model.load_state_dict(weights, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def vqgan_fingerprint(folder: str | Path) -> str:
+    """Sixteen hexadecimal digits that change with whatever decides the ids: config and encoder.
+
+    Raises:
+        ValueError: `folder` holds no VQGAN.
+    """
+    folder = Path(folder)
+    architecture = _read_architecture(folder)
+    try:
+        with (folder / ENCODER).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{folder / ENCODER}: cannot be read ({error}); {ADVICE}") from None
+    return fingerprint(architecture.model_dump(mode="json"), digest)
+
+
+def mismatch(model: nn.Module, weights: dict[str, Tensor]) -> str | None:
+    """What keeps `weights` from being those of `model`, naming one of them; None if nothing."""
+    expected = model.state_dict()
+    if missing := sorted(expected.keys() - weights.keys()):
+        return f"weight {missing[0]!r} is missing ({len(missing)} in all)"
+    if unexpected := sorted(weights.keys() - expected.keys()):
+        return f"weight {unexpected[0]!r} is unexpected ({len(unexpected)} in all)"
+    for name, value in weights.items():
+        if value.shape != expected[name].shape:
+            found, wanted = list(value.shape), list(expected[name].shape)
+            return f"weight {name!r} has shape {found} where the config asks for {wanted}"
+        if not value.is_floating_point():
+            return f"weight {name!r} is {value.dtype}, no floating-point number"
+    return None
+
+
+def _read_architecture(folder: Path) -> Architecture:
+    path = folder / CONFIG
+    try:
+        return Architecture.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+        raise ValueError(f"{path}: {key}: {fault['msg']}; {ADVICE}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error}); {ADVICE}") from None
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: cannot be read ({error}); {ADVICE}") from None

@@ -1,0 +1,218 @@
+"""The pack holds what PIL decodes; broken images are all found and told with their reasons."""
+
+import pickle
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+import sections
+from PIL import Image as PillowImage
+
+from ubg.data.annotations.table import read_annotations
+from ubg.data.images.decode import decode_image
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.pack import pack_images
+
+SIZE = sections.image(height=32, width=16)
+
+
+def png_header(width, height):
+    """The first bytes of a PNG that claims to be huge and holds next to nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(header))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + struct.pack(">I", 10)
+        + b"IDAT"
+        + b"\0" * 14
+    )
+
+
+@pytest.fixture
+def table(cuhk_root):
+    return read_annotations("cuhk_pedes", cuhk_root)
+
+
+def pack(table, root, output, size=SIZE, threads=None):
+    pack_images(table, root / "imgs", size, output, threads)
+    return ImagePack(output)
+
+
+def test_every_image_is_what_pil_decodes(table, cuhk_root, tmp_path):
+    packed = pack(table, cuhk_root, tmp_path / "images")
+    assert len(packed) == 30
+    assert packed.image_ids.tolist() == list(range(30))
+    pixels = packed.read(packed.row_of(packed.image_ids))
+    for image_id, path in table.drop_duplicates("image_id")[["image_id", "image_path"]].values:
+        with PillowImage.open(cuhk_root / "imgs" / path) as image:
+            expected = image.convert("RGB").resize((16, 32), PillowImage.Resampling.BICUBIC)
+        assert np.array_equal(pixels[image_id], np.asarray(expected))
+
+
+def test_bytes_do_not_depend_on_the_number_of_threads(table, cuhk_root, tmp_path):
+    pack(table, cuhk_root, tmp_path / "one", threads=1)
+    pack(table, cuhk_root, tmp_path / "four", threads=4)
+    for name in ("images.u8", "image_ids.npy", "index.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "four" / name).read_bytes()
+
+
+def test_fingerprint_follows_the_pixels(table, cuhk_root, tmp_path):
+    before = pack(table, cuhk_root, tmp_path / "before").fingerprint
+    path = cuhk_root / "imgs" / table.loc[0, "image_path"]
+    PillowImage.new("RGB", (20, 48), "white").save(path)
+    assert pack(table, cuhk_root, tmp_path / "after").fingerprint != before
+
+
+def test_reading_into_a_reused_buffer_in_any_order(table, cuhk_root, tmp_path):
+    packed = pack(table, cuhk_root, tmp_path / "images")
+    everything = packed.read(np.arange(30))
+    buffer = np.zeros((4, 32, 16, 3), np.uint8)
+    for rows in ([3, 1, 29, 3], [0, 0, 7, 12]):
+        assert packed.read(np.array(rows), buffer) is buffer
+        assert np.array_equal(buffer, everything[rows])
+
+
+def test_threads_share_a_pack_and_it_pickles(table, cuhk_root, tmp_path):
+    packed = pack(table, cuhk_root, tmp_path / "images")
+    everything = packed.read(np.arange(30))
+    wrong = []
+
+    def read_all(shift):
+        for number in range(60):
+            row = (number + shift) % 30
+            if not np.array_equal(packed.read(np.array([row]))[0], everything[row]):
+                wrong.append(row)
+
+    threads = [threading.Thread(target=read_all, args=(shift,)) for shift in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    again = pickle.loads(pickle.dumps(packed))
+    assert np.array_equal(again.read(np.arange(30)), everything)
+
+
+def test_unknown_image_is_named(table, cuhk_root, tmp_path):
+    packed = pack(table, cuhk_root, tmp_path / "images")
+    for unknown in (-1, 30, 99):
+        with pytest.raises(ValueError, match=f"has no image {unknown}"):
+            packed.row_of(np.array([0, unknown]))
+
+
+def break_three(table, root):
+    paths = [root / "imgs" / path for path in table["image_path"].unique()[:3]]
+    paths[0].write_bytes(b"")
+    content = paths[1].read_bytes()
+    paths[1].write_bytes(content[: len(content) // 2])
+    paths[2].write_bytes(png_header(50_000, 50_000))
+    return paths
+
+
+def test_all_broken_images_are_told_and_nothing_is_left_behind(table, cuhk_root, tmp_path):
+    paths = break_three(table, cuhk_root)
+    with pytest.raises(ValueError, match=r"broken images.*\(3\)") as raised:
+        pack(table, cuhk_root, tmp_path / "images")
+    message = str(raised.value)
+    for path, reason in zip(paths, ("has no bytes", "runcated", "too large"), strict=True):
+        (line,) = (line for line in message.splitlines() if str(path) in line)
+        assert reason in line
+    assert {path.name for path in tmp_path.iterdir()} == {"cuhk"}
+
+
+def test_many_broken_images_are_all_listed(table, cuhk_root, tmp_path):
+    for path in table["image_path"].unique():
+        (cuhk_root / "imgs" / path).write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"broken images.*\(30\)") as raised:
+        pack(table, cuhk_root, tmp_path / "images")
+    for path in table["image_path"].unique():
+        assert f"{cuhk_root / 'imgs' / path}: is no image of a known format" in str(raised.value)
+
+
+def test_what_a_killed_run_left_does_not_change_the_result(table, cuhk_root, tmp_path):
+    pack(table, cuhk_root, tmp_path / "clean")
+    aside = tmp_path / ".images.partial"
+    aside.mkdir()
+    (aside / "images.u8").write_bytes(b"half")
+    (aside / "other").write_bytes(b"x")
+    pack(table, cuhk_root, tmp_path / "images")
+    assert not aside.exists()
+    clean = {path.name: path.read_bytes() for path in (tmp_path / "clean").iterdir()}
+    assert {p.name: p.read_bytes() for p in (tmp_path / "images").iterdir()} == clean
+
+
+def test_image_too_large_for_us_but_not_for_pil_is_refused_unread(tmp_path):
+    (tmp_path / "x.png").write_bytes(png_header(10_000, 6_500))
+    with pytest.raises(ValueError, match=r"x\.png: has 10000x6500 pixels, more than 64,000,000"):
+        decode_image(tmp_path / "x.png", 4, 4)
+
+
+def test_some_may_be_left_out_and_are_reported(table, cuhk_root, tmp_path, capsys):
+    break_three(table, cuhk_root)
+    size = SIZE.model_copy(update={"max_broken": 3})
+    packed = pack(table, cuhk_root, tmp_path / "images", size)
+    assert packed.image_ids.tolist() == list(range(3, 30))
+    assert capsys.readouterr().out.count("left out: ") == 3
+    with pytest.raises(ValueError, match="has no image 1"):
+        packed.row_of(np.array([1]))
+
+
+def test_damaged_pack_says_which_file_and_what_to_do(table, cuhk_root, tmp_path):
+    pack(table, cuhk_root, tmp_path / "images")
+    pixels = tmp_path / "images" / "images.u8"
+    pixels.write_bytes(pixels.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"images\.u8: has .* bytes .*dvc repro pack_images"):
+        ImagePack(tmp_path / "images")
+    (tmp_path / "images" / "index.json").write_text("{}")
+    with pytest.raises(ValueError, match="is no image pack"):
+        ImagePack(tmp_path / "images")
+
+
+def save(image, path):
+    image.save(path)
+    return path
+
+
+def test_modes_of_real_files_become_rgb(tmp_path):
+    grey = PillowImage.new("L", (4, 4), 100)
+    deep = PillowImage.fromarray(np.full((4, 4), 100 * 256, np.uint16))
+    palette = PillowImage.new("RGB", (4, 4), (200, 10, 30)).quantize(4)
+    clear = PillowImage.new("RGBA", (4, 4), (1, 2, 3, 255))
+    expected = [(100,) * 3, (100,) * 3, (200, 10, 30), (1, 2, 3)]
+    for number, image in enumerate([grey, deep, palette, clear]):
+        pixels = decode_image(save(image, tmp_path / f"{number}.png"), 4, 4)
+        assert pixels.shape == (4, 4, 3)
+        assert tuple(pixels[0, 0]) == expected[number]
+
+
+def test_what_is_transparent_becomes_white(tmp_path):
+    image = PillowImage.new("RGBA", (4, 4), (200, 0, 0, 0))
+    palette = PillowImage.new("P", (4, 4), 0)
+    palette.putpalette([200, 0, 0])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    for path in (save(image, tmp_path / "clear.png"), tmp_path / "palette.png"):
+        assert decode_image(path, 4, 4).min() == 255
+
+
+def test_image_turned_by_exif_stands_upright(tmp_path):
+    image = PillowImage.new("RGB", (40, 10), "black")
+    image.paste("white", (0, 0, 20, 10))
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise
+    image.save(tmp_path / "turned.png", exif=exif)
+    upright = decode_image(tmp_path / "turned.png", 40, 10)
+    assert upright[:15].min() == 255
+    assert upright[25:].max() == 0
+
+
+@pytest.mark.parametrize("content", [b"text", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM"])
+def test_files_that_are_no_images(tmp_path, content):
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"x\.png: ") as raised:
+        decode_image(tmp_path / "x.png", 4, 4)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,92 @@
+"""What a stage script imports, read from the code without running it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+# The functions of a system that a script has called; the others of its `system.py` are not run.
+CALLED_BY = {"train.py": {"task"}, "evaluate.py": {"evaluate"}, "evaluate_on.py": set()}
+
+
+def imported_files(root: Path, script: str, system: str | None) -> set[str]:
+    """The files of the package that run when `stages/<script>` does, as paths below `root`.
+
+    Imports count wherever they are written, also inside of functions. Three kinds do not: those for
+    type checking alone; those of the other arms of the `match` that names the systems; and those
+    inside a function of an `__init__.py` or of a system that this script has no use for.
+
+    Args:
+        root: of the repository.
+        script: such as "train.py".
+        system: the one that it is called with, if any.
+    """
+    found: set[str] = set()
+    waiting = [root / "stages" / script]
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(root).as_posix()
+        if name in found:
+            continue
+        found.add(name)
+        called = _called(path, script)
+        for module in _imports(ast.parse(path.read_text()), system, called):
+            waiting += _files(root, module)
+    return {name for name in found if name.startswith("src/")}
+
+
+def direct_imports(source: Path, path: Path) -> set[Path]:
+    """The files of the package that a file imports itself, wherever it does."""
+    found = set()
+    for module in _imports(ast.parse(path.read_text()), None, None):
+        *_, last = _files(source.parent, module)
+        found.add(last)
+    return found
+
+
+def _called(path: Path, script: str) -> set[str] | None:
+    """The functions of a file whose imports count; None for all of them."""
+    if path.name == "system.py":
+        return CALLED_BY[script]
+    if path.parts[-2:] == ("systems", "__init__.py"):
+        return {"system_named"}
+    return set() if path.name == "__init__.py" else None
+
+
+def _imports(node: ast.AST, system: str | None, called: set[str] | None) -> Iterator[str]:
+    """The modules of the package that the code below `node` imports."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef) and called is not None:
+            if child.name in called:
+                yield from _imports(child, system, None)
+        elif isinstance(child, ast.ImportFrom) and (child.module or "").startswith("ubg"):
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+        elif isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names if alias.name.startswith("ubg"))
+        elif not _is_for_typing(child) and not _names_another(child, system):
+            yield from _imports(child, system, called)
+
+
+def _is_for_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def _names_another(node: ast.AST, system: str | None) -> bool:
+    """Whether this is the arm of a `match` for another system."""
+    match node:
+        case ast.match_case(pattern=ast.MatchValue(value=ast.Constant(value=name))):
+            return name != system
+    return False
+
+
+def _files(root: Path, module: str) -> list[Path]:
+    """The files that run when `module`, perhaps a name in a module, is imported: parents too."""
+    found = []
+    place = root / "src"
+    for part in module.split("."):
+        place = place / part
+        if place.is_dir():
+            found.append(place / "__init__.py")
+        elif place.with_suffix(".py").is_file():
+            found.append(place.with_suffix(".py"))
+    assert found[1:] or module.count(".") <= 1, module
+    return found

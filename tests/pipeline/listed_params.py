@@ -1,0 +1,58 @@
+"""Run stages that see of the params only what `dvc.yaml` lists for them.
+
+`python listed_params.py train_irra evaluate_irra`, in the root of a project: a stage that reads any
+other key ends with an AttributeError that names it.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path("src").resolve()))
+
+import ubg.params
+from ubg.params import Section
+from ubg.runtime.pipeline import Stage, read_stages
+
+
+def pruned(section: Section, keys: set[str]) -> Any:
+    """The section with nothing but these dotted keys."""
+    values = {}
+    for name in {key.partition(".")[0] for key in keys}:
+        inner = {key.partition(".")[2] for key in keys if key.partition(".")[0] == name}
+        value = getattr(section, name)
+        values[name] = value if "" in inner else pruned(value, inner)
+    return type(section).model_construct(**values)
+
+
+def keys_of(stage: Stage, file: str) -> set[str]:
+    return set(stage.params.get(file, ()))
+
+
+def seen_by(stage: Stage, params: ubg.params.Params) -> Any:
+    experiment = pruned(params, keys_of(stage, "params.yaml"))
+    data = pruned(params.data, keys_of(stage, f"configs/datasets/{params.dataset}.yaml"))
+    preset = pruned(params.preset, keys_of(stage, f"configs/scales/{params.scale}.yaml"))
+    return type(params).model_construct(**dict(experiment), data=data, preset=preset)
+
+
+def run(stage: Stage) -> None:
+    load_params, load_other = ubg.params.load_params, ubg.params.load_other
+    ubg.params.load_params = lambda: seen_by(stage, load_params())
+    ubg.params.load_other = lambda name: seen_by(stage, load_other(name))
+    sys.argv = stage.command.split()[2:]
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    finally:
+        ubg.params.load_params, ubg.params.load_other = load_params, load_other
+        if "accelerate.state" in sys.modules:  # it keeps the precision of the first training
+            state = sys.modules["accelerate.state"].AcceleratorState
+            state._reset_state(reset_partial_state=True)
+
+
+if __name__ == "__main__":
+    stages = read_stages()
+    for name in sys.argv[1:]:
+        print(f"== {name}", flush=True)
+        run(stages[name])

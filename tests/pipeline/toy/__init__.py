@@ -1,0 +1,1 @@
+"""The least that a system can be: colours against words."""

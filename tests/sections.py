@@ -1,0 +1,124 @@
+"""Sections of the params for tests: each value that a test does not care about has one here."""
+
+from typing import Any
+
+from ubg.params import (
+    Augmentation,
+    ClipTextTower,
+    Generation,
+    Image,
+    Irra,
+    Losses,
+    Optimiser,
+    SharedEncoder,
+    TextTower,
+    Training,
+    VisionTower,
+    VqganDiscriminator,
+    VqganFit,
+)
+
+SIZES = {"pretrained": None, "width": None, "layers": None, "heads": None, "mlp_width": None}
+
+
+def image(**changes: Any) -> Image:
+    return Image(**{"max_broken": 0, **changes})
+
+
+def vision_tower(**changes: Any) -> VisionTower:
+    patches = {"patch_size": 16, "stride": None, "resize": "bilinear", "conv_stem": False}
+    return VisionTower(**{"architecture": None, **SIZES, **patches, **changes})
+
+
+def clip_text_tower(**changes: Any) -> ClipTextTower:
+    return ClipTextTower(**{"architecture": None, **SIZES, "vocab_size": 49408, **changes})
+
+
+def text_tower(**changes: Any) -> TextTower:
+    return TextTower(**{**SIZES, "dropout": 0.1, "position_bias_std": 2.0, **changes})
+
+
+def shared_encoder(**changes: Any) -> SharedEncoder:
+    defaults = {"pooling": "mean", "cls_token": False, "image_positions": "1d"}
+    return SharedEncoder(**{**defaults, "position_bias_std": 2.0, **changes})
+
+
+def losses(**changes: Any) -> Losses:
+    return Losses(**{"itc": None, **changes})
+
+
+def irra(losses: dict[str, float], **changes: Any) -> Irra:
+    off = {"sdm": None, "itc": None, "cmpm": None, "id": None, "mlm": None}
+    defaults = {
+        "soft_labels": None,
+        "contrast_on": "clean",
+        "learn_temperature": False,
+        "mask_ratio": 0.15,
+        "guess_among": "all",
+        "interaction_layers": 4,
+        "interaction_heads": 8,
+    }
+    return Irra.model_validate({"losses": off | losses, **defaults, **changes})
+
+
+def augmentation(**changes: Any) -> Augmentation:
+    erase = {"erase_area": (0.02, 0.4), "erase_aspect": 0.3, "erase_fill": "mean"}
+    return Augmentation(**{**erase, **changes})
+
+
+def optimiser(**changes: Any) -> Optimiser:
+    defaults = {
+        "betas": (0.9, 0.999),
+        "clip_norm": None,
+        "schedule": "cosine",
+        "final_factor": 0.0,
+        "milestones": (),
+        "gamma": 0.1,
+        "power": 1.0,
+    }
+    return Optimiser(**{**defaults, **changes})
+
+
+def training(**changes: Any) -> Training:
+    defaults = {
+        "sampler": "random",
+        "images_per_identity": 2,
+        "accumulate": 1,
+        "gradient_checkpointing": False,
+        "compile": False,
+        "checkpoint_seconds": 60.0,
+        "validation_batch_size": 8,
+    }
+    return Training(**{**defaults, **changes})
+
+
+def generation(**changes: Any) -> Generation:
+    defaults = {
+        "enable_gen": True,
+        "decoder": "parallel",
+        "target": "masked",
+        "mask_ratio": (0.5, 1.0),
+        "mask_schedule": "cosine",
+        "block_size": 1,
+        "masked_patch": "drop",
+        "reveal": 0.0,
+        "text_dropout": 0.0,
+        "label_smoothing": 0.1,
+        "warmup_epochs": 0.0,
+    }
+    return Generation(**{**defaults, **changes})
+
+
+def vqgan_discriminator(**changes: Any) -> VqganDiscriminator:
+    return VqganDiscriminator(**{"channels": 64, "layers": 3, **changes})
+
+
+def vqgan_fit(**changes: Any) -> VqganFit:
+    defaults = {
+        "patch": 1,
+        "seed": 0,
+        "perceptual": None,
+        "discriminator": None,
+        "checkpoint_seconds": 30.0,
+    }
+    return VqganFit(**{**defaults, **changes})

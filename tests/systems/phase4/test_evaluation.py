@@ -1,0 +1,78 @@
+"""What evaluation says and draws of the generative branch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ubg.systems.phase4.evaluation import _metrics, choose_samples
+from ubg.systems.phase4.sheet import DrawnSample, draw_generation_sheet
+from ubg.systems.phase4.wrong_captions import OTHER_COLOUR, with_another_colour
+
+
+@pytest.mark.parametrize(
+    ("caption", "wrong"),
+    [
+        ("A woman in a red coat.", "A woman in a blue coat."),
+        ("Black shoes, a black bag and red hat", "white shoes, a white bag and red hat"),
+        ("An orange hat, an umbrella, an orange bag", "A blue hat, an umbrella, a blue bag"),
+        ("A man with an ordered bag.", None),
+        ("", None),
+    ],
+)
+def test_first_colour_is_exchanged_wherever_it_is_named(caption, wrong):
+    assert with_another_colour(caption) == wrong
+
+
+def test_no_colour_is_exchanged_for_itself():
+    assert all(old != new for old, new in OTHER_COLOUR.items())
+    assert all(new[0] not in "aeiou" for new in OTHER_COLOUR.values())
+
+
+def test_samples_are_of_different_identities_and_name_a_colour():
+    table = pd.DataFrame(
+        {
+            "pid": [1, 1, 2, 3, 4],
+            "caption": ["a red coat", "a blue coat", "a coat", "green shoes", "white hat"],
+        }
+    )
+    rows, wrong = choose_samples(table, 3)
+    assert rows == [0, 3, 4]
+    assert wrong == ["a blue coat", "red shoes", "black hat"]
+    assert choose_samples(table, 2)[0] == [0, 3]
+
+
+def test_metrics_by_hand():
+    values = {
+        "ce": np.array([1.0, 2.0, 3.0, 4.0]),
+        "accuracy": np.array([1.0, 0.0, 0.0, 1.0]),
+        "shuffled_caption_ce": np.array([2.0, 3.0, 3.0, 4.0]),
+        "unigram_ce": np.full(4, 6.0),
+        "position_unigram_ce": np.full(4, 5.0),
+    }
+    found = _metrics(values, np.array([0, 0, 1, 1]), np.array([0.55, 0.55, 0.6, 1.0]))
+    assert found["ce"] == 2.5
+    assert found["accuracy"] == 50
+    assert found["shuffled_caption_gap"] == 0.5
+    # Two identities: a resample has the mean 0, 0.5 or 1.
+    assert (found["shuffled_caption_gap_low"], found["shuffled_caption_gap_high"]) == (0, 1)
+    assert found["below_floor"] == 2.5
+    assert found["by_mask_ratio"] == {
+        "up to 60 %": {"ce": 2.0, "accuracy": 33.3333, "shuffled_caption_gap": 0.6667},
+        "up to 100 %": {"ce": 4.0, "accuracy": 100.0, "shuffled_caption_gap": 0.0},
+    }
+
+
+def test_sheet_shows_every_image_of_every_sample(tmp_path):
+    def sample(first):
+        colours = [np.full((48, 16, 3), first + 20 * i, np.uint8) for i in range(5)]
+        return DrawnSample("a red coat " * 30, "a blue coat", *colours)
+
+    samples = [sample(first) for first in (20, 21, 22)]
+    draw_generation_sheet(tmp_path / "sheet.png", "title", samples)
+    shown = {
+        tuple(pixel) for pixel in np.asarray(Image.open(tmp_path / "sheet.png")).reshape(-1, 3)
+    }
+    for drawn in samples:
+        for image in drawn.images():
+            assert tuple(image[0, 0]) in shown
