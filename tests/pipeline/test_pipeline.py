@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -153,9 +154,9 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
 
 def test_number_of_processes_is_followed_by_the_training_stages(project):
     edit(project / "params.yaml", "processes: 1", "processes: 2")
-    (changed,) = re.findall(r"^\{.*\}$", run(project, "dvc", "status", "--json"), re.MULTILINE)
+    changed = status(project)
     run(project, "git", "checkout", "params.yaml")
-    assert json.loads(changed).keys() == {f"train_{name}" for name in SYSTEMS}
+    assert changed == {f"train_{name}" for name in SYSTEMS}
 
 
 def test_every_other_data_set_has_stages_of_its_own(project):
@@ -182,6 +183,81 @@ def test_experiment_overrides_a_parameter_and_shows_in_the_tables(project):
     run(project, "git", "checkout", "params.yaml", "dvc.lock")
 
 
+SHARED = {f"evaluate_{name}" for name in SYSTEMS}
+
+
+@pytest.mark.parametrize(
+    ("file", "stale"),
+    [
+        ("systems/phase3/system.py", {"train_phase3", "evaluate_phase3"}),
+        ("systems/irra/objective.py", {"train_irra", "evaluate_irra"}),
+        ("losses/mlm.py", {"train_irra"}),
+        ("comparison/ablation.py", {"compare"}),
+        ("figures/style.py", {"prepare_annotations", "pack_images", "compare", *SHARED}),
+        ("evaluation/cmc.py", SHARED),
+        ("plan/table.py", set()),
+        ("params/training.py", set()),
+    ],
+)
+def test_a_comment_stales_the_stages_that_use_its_room(project, file, stale):
+    path = project / "src/ubg" / file
+    code = path.read_text()
+    path.write_text(code + "# A comment.\n")
+    found = status(project)
+    path.write_text(code)
+    assert found == stale
+
+
+def status(project: Path) -> set[str]:
+    """The stages whose dependencies have changed."""
+    told = run(project, "dvc", "status", "--json")
+    (changed,) = re.findall(r"^\{.*\}$", told, re.MULTILINE)
+    return set(json.loads(changed))
+
+
+def test_no_stage_reads_a_param_that_it_does_not_list(project):
+    """Each stage of the pipeline again, with nothing but its own keys of params and presets."""
+    write_rstpreid(project / "data/raw/rstpreid")
+    edit(project / "configs/datasets/rstpreid.yaml", "other_counts: false", "other_counts: true")
+    edit(project / "params.yaml", r"evaluate_on: \[\]", "evaluate_on: [rstpreid]")
+    listed = run(project, "dvc", "stage", "list", "--name-only").split()
+    order = ("make", "prepare", "pack", "fit", "precompute", "train", "evaluate", "compare")
+    stages = [name for kind in order for name in listed if name.startswith(f"{kind}_")]
+    assert len({*stages, "compare"}) == len(listed)
+    runner = Path(__file__).with_name("listed_params.py")
+    told = run(project, sys.executable, str(runner), *stages, "compare")
+    assert told.count("== ") == len(listed)
+    run(project, "git", "checkout", "params.yaml", "configs", "dvc.lock")
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+
+def test_a_key_that_is_not_listed_is_noticed(project):
+    pipeline = project / "dvc.yaml"
+    before = pipeline.read_text()
+    edit(pipeline, r"towers\.siglip, towers\.t5", "towers.siglip")
+    runner = str(Path(__file__).with_name("listed_params.py"))
+    done = subprocess.run(
+        [sys.executable, runner, "train_phase2"], cwd=project, capture_output=True, text=True
+    )
+    pipeline.write_text(before)
+    assert done.returncode == 1
+    assert "AttributeError" in done.stderr
+    assert "'t5'" in done.stderr
+
+
+def test_a_knob_of_a_preset_can_be_set_by_its_name(project):
+    run(
+        project,
+        *("dvc", "exp", "run", "-n", "identities", "train_phase2"),
+        *("-S", "configs/scales/tiny.yaml:training.sampler=identity"),
+    )
+    chosen = run(project, "git", "show", "identities:configs/scales/tiny.yaml")
+    assert "sampler: identity" in chosen
+    run(project, "git", "checkout", "configs", "params.yaml", "dvc.lock")
+    run(project, "dvc", "checkout")
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+
 def test_wrong_value_stops_a_stage_with_one_line(project):
     edit(project / "params.yaml", r"seed: \d+", "seed: abc")
     environment = os.environ | {"PYTHONPATH": "src"}
@@ -197,3 +273,72 @@ def test_wrong_value_stops_a_stage_with_one_line(project):
     assert failed.stderr.strip() == (
         "error: params.yaml: seed: 'abc' is not allowed: Input should be a valid integer"
     )
+
+
+def add_toy(project: Path) -> None:
+    """A folder, an arm, a section in params and presets, two stages, a place in the ladder."""
+    package, toy = project / "src/ubg", Path(__file__).with_name("toy")
+    (package / "systems/toy").mkdir()
+    for name in ("__init__.py", "system.py"):
+        shutil.copy(toy / name, package / "systems/toy" / name)
+    shutil.copy(toy / "section.py", package / "params/toy.py")
+    arm = 'case "toy":\n            from ubg.systems.toy.system import SYSTEM\n        case _:'
+    edit(package / "systems/__init__.py", "case _:", arm)
+    edit(package / "params/__init__.py", "\n    irra: Irra\n", "\n    irra: Irra\n    toy: Toy\n")
+    edit(
+        package / "params/__init__.py",
+        "from ubg.params.towers",
+        "from ubg.params.toy import Toy\n\\g<0>",
+    )
+    for scale in ("tiny", "base"):
+        with (project / f"configs/scales/{scale}.yaml").open("a") as preset:
+            preset.write("toy: {itc: 1.0, temperature: 0.1}\n")
+    edit(project / "dvc.yaml", "  compare:\n", (toy / "stages.yaml").read_text() + "  compare:\n")
+    edit(project / "dvc.yaml", "(stages/compare.py irra .*)\n", "\\1 toy\n")
+    edit(
+        project / "dvc.yaml",
+        "      metrics/irra.json,",
+        "      metrics/toy.json, plots/toy/evaluation/queries.csv,\\g<0>",
+    )
+
+
+def test_a_new_system_needs_its_own_folder_and_no_other_is_trained_anew(project):
+    add_toy(project)
+    assert status(project) <= {"train_toy", "evaluate_toy", "compare"}
+    failed = subprocess.run(
+        [sys.executable, "stages/compare.py", "irra", "toy"],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+    )
+    assert failed.returncode == 1
+    assert "'toy' has no place in the ladder" in failed.stderr
+
+    ladder = project / "src/ubg/comparison/ladder.py"
+    edit(ladder, "LADDER = \\(\n", '\\g<0>    Rung("toy", "#009e73", None),\n')
+    assert stages_run(run(project, "dvc", "repro")) == {"train_toy", "evaluate_toy", "compare"}
+    assert "up to date" in run(project, "dvc", "status")
+    table = (project / "plots/compare/ablation.md").read_text()
+    assert re.search(r"^\| toy \| [0-9.]+ \|", table, re.MULTILINE)
+
+    code = "import ubg; print(*ubg.load('models/toy').encode_text(['a red coat']).shape)"
+    loaded = run(project, "env", "PYTHONPATH=src", sys.executable, "-c", code)
+    assert loaded.split()[-2:] == ["1", "256"]
+
+
+def test_a_new_system_goes_on_where_it_was_killed(project):
+    """After the test above, which has added it."""
+    expected = (project / "models/toy/model.safetensors").read_bytes()
+    shutil.rmtree(project / "models/toy")
+    command = [sys.executable, "stages/train.py", "toy"]
+    options = {"cwd": project, "env": os.environ | {"PYTHONPATH": "src"}, "text": True}
+    process = subprocess.Popen(command, **options, stderr=subprocess.DEVNULL)
+    while not list((project / "checkpoints").glob("toy-*/state.pt")) and process.poll() is None:
+        time.sleep(0.0005)
+    process.kill()
+    process.communicate()
+    assert not (project / "models/toy").exists()
+    done = subprocess.run(command, **options, capture_output=True, check=True)
+    assert "resuming from" in done.stdout + done.stderr
+    assert (project / "models/toy/model.safetensors").read_bytes() == expected

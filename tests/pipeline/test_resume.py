@@ -179,3 +179,22 @@ def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_proc
     output = finish(stage(two_processes, "stages/train.py", "phase4"))
     assert output.count("resuming from") == 1
     assert results(two_processes) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "resumes"), [("comparison/ladder.py", True), ("losses/sdm.py", False)]
+)
+def test_a_comment_starts_a_run_anew_where_its_room_is_used(prepared, tmp_path, file, resumes):
+    project = tmp_path / "project"
+    shutil.copytree(prepared, project)
+    process = stage(project, "stages/train.py", "phase4")
+    reached = when_saved(1)
+    while not reached(project / "checkpoints") and process.poll() is None:
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (project / "models/phase4").exists()
+    with (project / "src/ubg" / file).open("a") as code:
+        code.write("# A comment.\n")
+    output = finish(stage(project, "stages/train.py", "phase4"))
+    assert ("resuming from" in output) == resumes

@@ -109,6 +109,6 @@ class Launcher(Section):
 
 
 class Evaluation(Section):
-    """`batch_size`: images at a time; of captions, as many tokens as so many average ones have."""
+    """`batch_size`: images at a time; it also sets the budget of tokens of a batch of captions."""
 
     batch_size: Positive

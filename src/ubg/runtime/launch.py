@@ -1,4 +1,4 @@
-"""A stage started again as several processes, and what becomes of them when one fails.
+"""Trains in several processes, and ends all of them when one fails.
 
 The processes are those of `accelerate launch`: torchrun's agent starts them, watches them, and
 stops all as soon as one has failed. The agent is the stage itself.
@@ -80,8 +80,8 @@ def run_in_processes(processes: int) -> None:
 def one_of_several() -> Iterator[None]:
     """Around the work of a process that `run_in_processes` started; else it does nothing.
 
-    A ValueError goes to the agent, which shows it once. The process ends when another one has
-    ended in its midst, and when the agent has.
+    A ValueError goes to the agent, which shows it once. The process ends when another process
+    fails, and when the agent has ended.
     """
     if "TORCHELASTIC_ERROR_FILE" not in os.environ:
         yield
