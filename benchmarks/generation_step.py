@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ubg.data.batches.augment import hide_patches
-from ubg.params import Params, SharedNetwork, load_params
+from ubg.params import Params, load_params
 from ubg.retrieval.contract import RetrievalModel
 from ubg.systems.aligned.shared_encoder import build as build_shared_encoder
+from ubg.systems.aligned.task import shared_network
+from ubg.systems.phase4.hiding import hide_patches
 from ubg.systems.phase4.model import add_generator
 from ubg.systems.phase4.targets import GenerationTargets
 
@@ -63,7 +64,7 @@ def make_batch(targets: GenerationTargets, height: int, width: int) -> Batch:
 
 def build(params: Params, with_branch: bool) -> tuple[RetrievalModel, GenerationTargets]:
     torch.manual_seed(0)
-    network = SharedNetwork.of(params.preset, params.preset.towers.siglip)
+    network = shared_network(params.preset, params.preset.towers.siglip)
     model = build_shared_encoder(network, VOCABULARY, {})
     codes = RandomCodes(model.vision.grid)
     targets = GenerationTargets(codes, model.vision.grid, params.generation, seed=0)

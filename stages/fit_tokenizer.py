@@ -5,15 +5,20 @@ from ubg.runtime.cli import run_stage
 
 def main() -> None:
     """Write `models/tokenizer`."""
-    from ubg.data.prepared import load_prepared
-    from ubg.data.text.tokenizers import describe_tokenizer, fit_tokenizer, load_tokenizer
+    from ubg.data.prepared import PREPARED, load_prepared
+    from ubg.data.text.tokenizers import (
+        TOKENIZER,
+        describe_tokenizer,
+        fit_tokenizer,
+        load_tokenizer,
+    )
     from ubg.params import load_params
     from ubg.runtime.files import replace_folder, write_json
 
     params = load_params().preset.tokenizer
-    table = load_prepared("data/prepared")
+    table = load_prepared(PREPARED)
     captions = table.loc[table["split"] == "train", "caption"].tolist()
-    with replace_folder("models/tokenizer") as folder:
+    with replace_folder(TOKENIZER) as folder:
         if params.pretrained is None:
             assert params.vocab_size is not None
             tokenizer = fit_tokenizer(captions, params.vocab_size, folder)
@@ -23,7 +28,7 @@ def main() -> None:
         facts = describe_tokenizer(tokenizer, captions)
         write_json(folder / "report.json", facts)
     print(
-        f"models/tokenizer: {facts['vocabulary']} pieces, {facts['tokens_per_caption']} tokens per "
+        f"{TOKENIZER}: {facts['vocabulary']} pieces, {facts['tokens_per_caption']} tokens per "
         f"caption, {facts['unknown_percent']} % unknown"
     )
 

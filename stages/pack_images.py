@@ -7,15 +7,16 @@ def main() -> None:
     """Write `data/images` and `plots/images`."""
     from pathlib import Path
 
+    from ubg.data.images.image_pack import IMAGES
     from ubg.data.images.pack import pack_images
-    from ubg.data.prepared import load_prepared
+    from ubg.data.prepared import PREPARED, load_prepared
     from ubg.dataset_report.image_sizes import write_image_report
     from ubg.params import load_params
 
     params = load_params()
-    table = load_prepared("data/prepared")
+    table = load_prepared(PREPARED)
     images, size = params.raw_root / "imgs", params.preset.image
-    pack_images(table, images, size, Path("data/images"))
+    pack_images(table, images, size, IMAGES)
     label = params.data.label
     write_image_report(table, images, size, label, Path("plots/images"))
 

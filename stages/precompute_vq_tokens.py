@@ -12,19 +12,17 @@ def main() -> None:
 
     params = load_params().preset.vq_tokens  # before the slow imports: a wrong value shows at once
 
-    from pathlib import Path
-
-    from ubg.data.images.image_pack import ImagePack
+    from ubg.data.images.image_pack import IMAGES, ImagePack
     from ubg.vqgan.codes.encode import encode_pack
-    from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
+    from ubg.vqgan.codes.store import VQ_TOKENS
+    from ubg.vqgan.model.folder import VQGAN_FOLDER, load_vqgan, vqgan_fingerprint
 
-    folder = Path("models/vqgan")
     encode_pack(
-        load_vqgan(folder, decoder=False),
-        vqgan_fingerprint(folder),
-        ImagePack("data/images"),
+        load_vqgan(VQGAN_FOLDER, decoder=False),
+        vqgan_fingerprint(VQGAN_FOLDER),
+        ImagePack(IMAGES),
         params,
-        Path("data/vq_tokens.h5"),
+        VQ_TOKENS,
     )
 
 

@@ -5,12 +5,11 @@ from ubg.runtime.cli import run_stage
 
 def main() -> None:
     """Write `data/prepared`."""
-    from pathlib import Path
-
+    from ubg.data.prepared import PREPARED
     from ubg.dataset_report.prepare import prepare
     from ubg.params import load_params
 
-    prepare(load_params(), Path("data/prepared"))
+    prepare(load_params(), PREPARED)
 
 
 if __name__ == "__main__":

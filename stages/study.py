@@ -8,6 +8,7 @@ import argparse
 from ubg.comparison.ladder import STUDIED, in_order
 from ubg.evaluation.queries import METRICS
 from ubg.runtime.cli import run_script
+from ubg.systems import system_names
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -63,7 +64,9 @@ if __name__ == "__main__":
         "experiment", nargs="*", help="names from `dvc exp list`; default: all of the baseline"
     )
     parser.add_argument("--baseline", default="HEAD", help="the commit that they started from")
-    parser.add_argument("--systems", nargs="+", default=STUDIED, help="default: %(default)s")
+    parser.add_argument(
+        "--systems", nargs="+", choices=system_names(), default=STUDIED, help="default: %(default)s"
+    )
     parser.add_argument("--metric", choices=METRICS, default="r1", help="the one in the figures")
     parser.add_argument("--reference", help="compare all with the runs of, say, gen_weight=0")
     chosen = parser.parse_args()

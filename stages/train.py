@@ -1,14 +1,14 @@
 """Train one system: `python stages/train.py phase2`.
 
-In as many processes as `launcher.processes` says, or those that `accelerate launch` started it as.
+Trains in `launcher.processes` processes, or in those that `accelerate launch` has started.
 """
 
 from ubg.runtime.cli import run_system_stage
 from ubg.runtime.launch import is_launched, one_of_several, run_in_processes
-from ubg.systems import system_names
+from ubg.systems import system_named, system_names
 
 
-def main(system: str) -> None:
+def main(name: str) -> None:
     """Read the params, train, write `models/<system>` and `plots/<system>/training`."""
     from ubg.params import load_params
 
@@ -21,7 +21,7 @@ def main(system: str) -> None:
     from ubg.training.run import train_system
 
     with one_of_several():
-        train_system(system, params)
+        train_system(name, system_named(name), params)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-# The functions of a system that a script has called; the others of its `system.py` are not run.
-CALLED_BY = {"train.py": {"task"}, "evaluate.py": {"evaluate"}, "evaluate_on.py": set()}
+# What a script calls of a system; the other functions of its `system.py` are not run.
+CALLED_BY = {
+    "train.py": {"task"},
+    "evaluate.py": {"load", "evaluate"},
+    "evaluate_on.py": {"load"},
+}
+FIELDS = ("network", "task", "load", "evaluate")  # of `System`
 
 
 def imported_files(root: Path, script: str, system: str | None) -> set[str]:
@@ -46,16 +51,31 @@ def direct_imports(source: Path, path: Path) -> set[Path]:
 def _called(path: Path, script: str) -> set[str] | None:
     """The functions of a file whose imports count; None for all of them."""
     if path.name == "system.py":
-        return CALLED_BY[script]
+        return _functions(ast.parse(path.read_text()), CALLED_BY[script])
     if path.parts[-2:] == ("systems", "__init__.py"):
         return {"system_named"}
     return set() if path.name == "__init__.py" else None
 
 
+def _functions(module: ast.Module, wanted: set[str]) -> set[str]:
+    """What the functions are called that a `system.py` gives `System` for these fields."""
+    (call,) = [
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "System"
+    ]
+    given = dict(zip(FIELDS, call.args, strict=False)) | {
+        keyword.arg: keyword.value for keyword in call.keywords
+    }
+    return {ast.unparse(given[field]) for field in wanted if field in given}
+
+
 def _imports(node: ast.AST, system: str | None, called: set[str] | None) -> Iterator[str]:
     """The modules of the package that the code below `node` imports."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef) and called is not None:
+        if isinstance(child, ast.ClassDef):
+            yield from _imports(child, system, None)
+        elif isinstance(child, ast.FunctionDef) and called is not None:
             if child.name in called:
                 yield from _imports(child, system, None)
         elif isinstance(child, ast.ImportFrom) and (child.module or "").startswith("ubg"):

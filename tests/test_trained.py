@@ -1,6 +1,8 @@
 """`ubg.load` gives back the model that was saved, and its embeddings."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,5 +105,37 @@ def test_import_of_the_package_is_light_and_offers_the_interface():
     assert callable(ubg.retrieval.metrics.retrieval_metrics)
     assert callable(ubg.losses.sdm_loss)
     assert callable(ubg.data.annotations.read_annotations)
+    alone = "import ubg; ubg.data.annotations.read_annotations; ubg.losses.sdm_loss"
+    subprocess.run([sys.executable, "-c", alone], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ubg.nothing
+
+
+def test_loading_imports_no_training_code(trained):
+    code = f"""
+import sys, ubg
+ubg.load({str(trained[0])!r}, device="cpu")
+print(*(name for name in sys.modules if name.startswith(("ubg.training", "ubg.plan"))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_query_is_asked_by_text_alone(trained):
+    loaded = ubg.load(trained[0], device="cpu")
+    queried, encoded = loaded.encode_query({"text": CAPTIONS}), loaded.encode_text(CAPTIONS)
+    assert torch.equal(queried, encoded)
+    with pytest.raises(ValueError, match="is asked by text alone, not by sketch"):
+        loaded.encode_query({"sketch": CAPTIONS})
+    with pytest.raises(ValueError, match="takes a list of captions"):
+        loaded.encode_query({"text": "a man"})
+
+
+@pytest.mark.parametrize("change", [[], {"system": "phase99"}, {"network": None}])
+def test_a_config_of_another_version_is_named(trained, tmp_path, change):
+    folder, *_ = trained
+    config = json.loads((folder / "config.json").read_text())
+    write_json(tmp_path / "config.json", config | change if change else change)
+    (tmp_path / "tokenizer").symlink_to(folder / "tokenizer")
+    with pytest.raises(ValueError, match=r"^\S*config\.json: .*train it again with `dvc repro`$"):
+        ubg.load(tmp_path)

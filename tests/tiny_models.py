@@ -4,11 +4,13 @@ import numpy as np
 import sections
 import torch
 
-from ubg.params import AlignedNetwork, IrraNetwork, SharedNetwork, Towers, load_params
+from ubg.params import IrraNetwork, Towers, load_params
 from ubg.systems import system_named
+from ubg.systems.aligned.task import aligned_network, shared_network
 from ubg.systems.irra.objective import with_objective
 from ubg.systems.phase4.model import add_generator
 from ubg.systems.phase4.targets import GenerationTargets
+from ubg.training.task import network_values
 
 HEIGHT, WIDTH, GRID = 64, 32, (4, 2)
 PATCHES, CODES, VOCABULARY = 8, 20, 50
@@ -81,9 +83,10 @@ def full_batch(generation, size=6):
 
 def network_of(system, scale):
     if system == "irra":
-        return IrraNetwork.of(scale)
-    kind = SharedNetwork if system in ("phase3", "phase4") else AlignedNetwork
-    return kind.of(scale, scale.towers.clip if system == "phase1" else scale.towers.siglip)
+        clip, clip_text = scale.towers.clip, scale.towers.clip_text
+        return IrraNetwork(**network_values(scale), clip=clip, clip_text=clip_text)
+    network = shared_network if system in ("phase3", "phase4") else aligned_network
+    return network(scale, scale.towers.clip if system == "phase1" else scale.towers.siglip)
 
 
 def build_model(system, scale, vocab_size, configs=None, identities=None, guessed=None):

@@ -7,7 +7,7 @@ model.encode_text(["a woman in a red coat"])
 model.encode_image(["crop.jpg"])
 ubg.retrieval.metrics.retrieval_metrics(...)
 ubg.losses.sdm_loss(...)
-ubg.data.annotations.table.read_annotations("cuhk_pedes", "data/raw/cuhk_pedes")
+ubg.data.annotations.read_annotations("cuhk_pedes", "data/raw/cuhk_pedes")
 """
 
 import importlib

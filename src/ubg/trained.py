@@ -42,7 +42,7 @@ def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trai
         system = system_named(config["system"])
         network = system.network.model_validate(config["network"])
         vocab_size, towers = config["vocab_size"], config["towers"]
-    except (KeyError, ValidationError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / 'config.json'}: {_fault(error)}; the model is of another version of "
             "this code: train it again with `dvc repro`"
@@ -56,11 +56,11 @@ def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trai
     return Trained(model.eval(), tokenizer, network)
 
 
-def _fault(error: KeyError | ValidationError) -> str:
-    if isinstance(error, KeyError):
-        return f"{error.args[0]}: missing"
-    fault = error.errors(include_url=False)[0]
-    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+def _fault(error: KeyError | TypeError | ValueError) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors(include_url=False)[0]
+        return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+    return f"{error.args[0]}: missing" if isinstance(error, KeyError) else str(error)
 
 
 class TrainedModel:
@@ -87,11 +87,11 @@ class TrainedModel:
     @torch.inference_mode()
     def encode_text(self, captions: Sequence[str]) -> Tensor:
         """Captions to unit vectors [N, D], float32."""
-        if isinstance(captions, str):
-            raise ValueError("encode_text takes a list of captions; put the one caption in a list")
         return self.encode_query({"text": captions})
 
     def _tokenised(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        if isinstance(captions, str):
+            raise ValueError("encode_text takes a list of captions; put the one caption in a list")
         tokenised = TokenisedCaptions(
             self.tokenizer, captions, self.network.max_tokens, self.model.caption_fields
         )

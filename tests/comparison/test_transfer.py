@@ -90,7 +90,7 @@ def test_missing_and_malformed_metrics_say_what_to_run(measured):
     cuhk, rstp = with_dataset("cuhk_pedes"), with_dataset("rstpreid")
     path = Path("metrics/others/phase1_rstpreid.json")
     path.write_text('{"test": {}}')
-    again = "run `dvc repro evaluate_other@phase1-rstpreid`"
+    again = "run `dvc repro evaluate_phase1_on@rstpreid`"
     with pytest.raises(ValueError, match=rf"phase1_rstpreid\.json: test\.t2i: .*{again}"):
         transfer_rows(["irra", "phase1"], cuhk, rstp)
     path.unlink()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ubg.data.batches.samplers import samples_drawn_together
 from ubg.params import load_other, load_params
 
 REPOSITORY = Path(__file__).parents[2]
@@ -285,7 +286,7 @@ def test_labels_say_synthetic_once(project):
 def test_the_sampler_alone_can_be_changed(project):
     edit(project / "configs/scales/tiny.yaml", "sampler: random", "sampler: identity")
     training = load_params(project).preset.training
-    assert training.samples_together == training.images_per_identity == 4
+    assert samples_drawn_together(training) == training.images_per_identity == 4
 
 
 def test_a_value_is_found_as_dvc_names_it(project):

@@ -15,6 +15,8 @@ import ubg.params
 from ubg.params import Section
 from ubg.runtime.pipeline import Stage, read_stages
 
+LOAD_PARAMS, LOAD_OTHER = ubg.params.load_params, ubg.params.load_other
+
 
 def pruned(section: Section, keys: set[str]) -> Any:
     """The section with nothing but these dotted keys."""
@@ -38,14 +40,20 @@ def seen_by(stage: Stage, params: ubg.params.Params) -> Any:
 
 
 def run(stage: Stage) -> None:
-    load_params, load_other = ubg.params.load_params, ubg.params.load_other
-    ubg.params.load_params = lambda: seen_by(stage, load_params())
-    ubg.params.load_other = lambda name: seen_by(stage, load_other(name))
+    def load_params(root: str = ".") -> Any:
+        return seen_by(stage, LOAD_PARAMS(root))
+
+    def load_other(name: str) -> Any:
+        ubg.params.load_params = LOAD_PARAMS
+        other = LOAD_OTHER(name)
+        ubg.params.load_params = load_params
+        return seen_by(stage, other).model_copy(update={"dataset": name})
+
+    ubg.params.load_params, ubg.params.load_other = load_params, load_other
     sys.argv = stage.command.split()[2:]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     finally:
-        ubg.params.load_params, ubg.params.load_other = load_params, load_other
         if "accelerate.state" in sys.modules:  # it keeps the precision of the first training
             state = sys.modules["accelerate.state"].AcceleratorState
             state._reset_state(reset_partial_state=True)

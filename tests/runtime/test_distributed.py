@@ -39,6 +39,7 @@ from ubg.runtime.distributed import (
 from ubg.systems.irra.word_masking import IGNORED
 from ubg.systems.phase4.measure import own_captions, score
 from ubg.training.loop import Hooks, Recipe, train
+from ubg.training.task import loss_weights
 
 OPTIMISER = sections.optimiser(
     name="adamw",
@@ -93,7 +94,7 @@ def share_of_batch(system, rank, processes):
 def learn(system, rank=0, processes=1):
     """Losses, gradients and buffers after one backward pass."""
     model = build(system).train()
-    weights = dict.fromkeys(LOSSES, 1.0) | tiny_scale().losses.weights()
+    weights = dict.fromkeys(LOSSES, 1.0) | loss_weights(tiny_scale().losses)
     wrapped = DistributedDataParallel(model) if processes > 1 else model
     losses = wrapped(share_of_batch(system, rank, processes))
     torch.stack([weights[name] * value for name, value in losses.items()]).sum().backward()

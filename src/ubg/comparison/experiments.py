@@ -81,7 +81,7 @@ def read_experiment(name: str, systems: list[str], root: str | Path = ".") -> Ex
                 _require_own_results(source, system)
             for file in files:
                 _fetch(source, file, Path(copy))
-            params = load_params(copy)
+            params = _params_of(copy)
             return Experiment(
                 name=name,
                 dataset=params.data.label,
@@ -98,10 +98,19 @@ def read_experiment(name: str, systems: list[str], root: str | Path = ".") -> Ex
             raise ValueError(f"experiment {name}: {fault}") from None
 
 
+def _params_of(copy: str) -> Params:
+    try:
+        return load_params(copy)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}\nits params are not those of this version of the code; run it again"
+        ) from None
+
+
 def flatten(params: Params) -> dict[str, Any]:
     """All params but the seed by dotted key, each preset's keys as they stand in its file.
 
-    What else the systems are tested on is left out too: it changes no result here.
+    `evaluate_on` is left out too: testing on other data sets changes no result here.
     """
     values = params.model_dump()
     values |= values.pop("preset") | values.pop("data")

@@ -7,9 +7,10 @@ import argparse
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ubg.comparison.ladder import LADDER
+from ubg.comparison.ladder import rung
 from ubg.figures.style import FAINT, INK, figure
 from ubg.runtime.pipeline import read_stages
+from ubg.systems import system_names
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -85,8 +86,8 @@ def _columns(graph: "DiGraph[str]") -> dict[str, int]:
 def _with_waypoints(graph: "DiGraph[str]", columns: dict[str, int]) -> "DiGraph[str]":
     """The graph with edges between neighbouring columns only; `columns` gets the waypoints too.
 
-    What a stage makes passes a column by one waypoint, however many read it further right, so that
-    no line runs behind a box.
+    A stage has one waypoint in each column that its edges cross, however many stages further right
+    read its outputs, so that no line runs behind a box.
     """
     import networkx
 
@@ -142,14 +143,14 @@ def _box(axes: Any, place: tuple[int, float], name: str, output: str) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     x, y = place[0] * COLUMN, place[1] * ROW
-    colours = {rung.name: rung.colour for rung in LADDER}
+    _, _, system = name.partition("_")
     axes.add_patch(
         FancyBboxPatch(
             (x - BOX[0] / 2, y - BOX[1] / 2),
             *BOX,
             boxstyle="round,pad=0,rounding_size=0.08",
             facecolor="white",
-            edgecolor=colours.get(name.partition("_")[2], INK),
+            edgecolor=rung(system).colour if system in system_names() else INK,
             linewidth=1.8,
         )
     )

@@ -43,15 +43,15 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """One side less the other, points of percent by the keys of `METRICS`.
+    """The difference of two results, in percentage points, by the keys of `METRICS`.
 
     Attributes:
         heading: what is compared, such as `phase4 – phase3`.
-        label: where, a group's label.
-        system: whose results come first.
-        seeds: over which runs.
+        label: of the group in which it is measured.
+        system: whose results the others are subtracted from.
+        seeds: of the runs that are compared.
         intervals: over queries, of the mean over the seeds.
-        over_seeds: of the single runs' differences, None for one run.
+        over_seeds: over the differences of the single runs; None for one run.
     """
 
     heading: str

@@ -14,7 +14,7 @@ from ubg.comparison.ablation import (
     read_metrics,
     read_metrics_file,
 )
-from ubg.evaluation.overlap import direction, label, overlap_warning
+from ubg.evaluation.overlap import direction, overlap_warning
 from ubg.params import Params
 from ubg.runtime.files import replace_folder
 
@@ -54,14 +54,14 @@ def transfer_rows(systems: Sequence[str], params: Params, other: Params) -> list
         ValueError: as `read_metrics`.
     """
     own = read_metrics("metrics", systems)
-    rows = [_row(label(params), system, found.test) for system, found in own.items()]
+    rows = [_row(params.data.label, system, found.test) for system, found in own.items()]
     if other.dataset == params.dataset:
         rows = []  # the same figures twice
     for system in own:
         path = Path("metrics/others") / f"{system}_{other.dataset}.json"
-        again = f"run `dvc repro evaluate_other@{system}-{other.dataset}`"
+        again = f"run `dvc repro evaluate_{system}_on@{other.dataset}`"
         found = read_metrics_file(OtherMetrics, path, again)
-        rows.append(_row(label(other), system, found.test))
+        rows.append(_row(other.data.label, system, found.test))
     return rows
 
 
@@ -73,7 +73,7 @@ def write_markdown(
     lines = [
         f"# {direction(params, other)}",
         "",
-        f"- trained on {label(params)}, weights selected on its validation split",
+        f"- trained on {params.data.label}, weights selected on its validation split",
         f"- scale: {params.scale}",
         f"- seed: {params.seed}, one run per system",
         f"- training captions at other people's images: {noise_label(params.noise.rate)}",
@@ -92,7 +92,7 @@ def write_markdown(
 def write_csv(path: str | Path, rows: Sequence[TransferRow], params: Params, other: Params) -> None:
     """Write the same table for programs; the rows of the other data set carry the warning."""
     context = {
-        "trained_on": label(params),
+        "trained_on": params.data.label,
         "scale": params.scale,
         "seed": params.seed,
         "noise": params.noise.rate,
@@ -105,7 +105,7 @@ def write_csv(path: str | Path, rows: Sequence[TransferRow], params: Params, oth
         for row in rows:
             line = {"tested_on": row.tested_on, "system": row.system, **context}
             line |= {key: f"{value:.4f}" for key, value in row.values.items()}
-            line["warning"] = warning if row.tested_on == label(other) else None
+            line["warning"] = warning if row.tested_on == other.data.label else None
             table.writerow(line)
 
 

@@ -28,9 +28,9 @@ SHEET_QUERIES, SHEET_MATCHES = 8, 10
 def evaluate_system(name: str, params: Params) -> None:
     """Write `metrics/<name>.json` and the figures in `plots/<name>/evaluation/`.
 
-    Metrics are those of the weights selected on validation, on test and on validation; below
-    "last" the same of the weights after the last epoch; and what the system measures beside
-    retrieval. Figures and, beside them, `queries.csv` show the selected weights on test.
+    The metrics are those of the weights selected on validation, for the test and the validation
+    split; under "last" the same for the weights after the last epoch; and what the system measures
+    besides retrieval. The figures and `queries.csv` are for the selected weights on test.
     """
     system = system_named(name)
     pack = ImagePack(IMAGES)

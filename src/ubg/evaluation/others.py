@@ -7,7 +7,7 @@ from ubg.data.images.image_pack import ImagePack
 from ubg.data.prepared import OTHERS, load_prepared
 from ubg.evaluation.measure import best_device, measure_split
 from ubg.evaluation.overlap import direction, overlap_warning
-from ubg.params import Params, load_other
+from ubg.params import Params
 from ubg.runtime.files import write_json
 from ubg.trained import load_trained
 
@@ -15,8 +15,8 @@ from ubg.trained import load_trained
 def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
     """Write `metrics/others/<system>_<name>.json` for each data set named.
 
-    Metrics are those of the weights selected on validation of the data set trained on, on the test
-    split of the other.
+    The weights are those selected on the validation split of the training data set; the metrics are
+    those on the test split of the other data set.
 
     Args:
         system: a trained one.
@@ -26,6 +26,8 @@ def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
     Raises:
         ValueError: there is no such model or no such prepared data set.
     """
+    from ubg.params import load_other
+
     for name in names:
         if not (OTHERS / name / "images").is_dir():
             raise ValueError(

@@ -1,16 +1,11 @@
-"""Trained on one data set, tested on another: how that is written, and when it is no fair test."""
+"""Labels for training on one data set and testing on another, and a warning if both overlap."""
 
 from ubg.params import Params
 
 
-def label(params: Params) -> str:
-    """The data set in use, as figures and tables show it."""
-    return params.data.label
-
-
 def direction(params: Params, other: Params) -> str:
     """Trained on, tested on: `A → B`."""
-    return f"{label(params)} → {label(other)}"
+    return f"{params.data.label} → {other.data.label}"
 
 
 def overlap_warning(params: Params, other: Params) -> str | None:

@@ -1,6 +1,6 @@
 """Phases 1 to 4: their losses, the encoder that phases 3 and 4 share, what their models keep."""
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -8,19 +8,12 @@ from ubg.params.network import Network
 from ubg.params.section import PositiveFloat, Section
 from ubg.params.towers import Spread, TextTower, VisionTower
 
-if TYPE_CHECKING:
-    from ubg.params import Scale
-
 
 class Losses(Section):
     """Weights of the retrieval losses; SDM is always on."""
 
     sdm: PositiveFloat
     itc: PositiveFloat | None
-
-    def weights(self) -> dict[str, float]:
-        """The weight of each loss that is on, by the name that models return it under."""
-        return {f"{name}_loss": weight for name, weight in self if weight is not None}
 
 
 class SharedEncoder(Section):
@@ -51,25 +44,8 @@ class AlignedNetwork(Network):
     temperature: PositiveFloat
     losses: Losses
 
-    @classmethod
-    def of(cls, scale: "Scale", vision: VisionTower) -> "AlignedNetwork":
-        """The part of a preset, with the vision tower that is chosen from it."""
-        return cls(
-            **cls.common(scale),
-            vision=vision,
-            t5=scale.towers.t5,
-            temperature=scale.temperature,
-            losses=scale.losses,
-        )
-
 
 class SharedNetwork(AlignedNetwork):
     """What the models of phases 3 and 4 are built from."""
 
     shared_encoder: SharedEncoder
-
-    @classmethod
-    def of(cls, scale: "Scale", vision: VisionTower) -> "SharedNetwork":
-        """As `AlignedNetwork.of`."""
-        aligned = AlignedNetwork.of(scale, vision)
-        return cls(**dict(aligned), shared_encoder=scale.shared_encoder)

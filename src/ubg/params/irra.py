@@ -1,15 +1,12 @@
 """The IRRA baseline: its losses, and what trains beside its towers."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from ubg.params.network import Network
 from ubg.params.section import Positive, PositiveFloat, Section
 from ubg.params.towers import ClipTextTower, VisionTower
-
-if TYPE_CHECKING:
-    from ubg.params import Scale
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -25,13 +22,9 @@ class IrraLosses(Section):
 
     @model_validator(mode="after")
     def _any(self) -> "IrraLosses":
-        if not self.weights():
+        if all(weight is None for _, weight in self):
             raise ValueError("give at least one of sdm, itc, cmpm, id, mlm a weight")
         return self
-
-    def weights(self) -> dict[str, float]:
-        """The weight of each loss that is on, by the name that the model returns it under."""
-        return {f"{name}_loss": weight for name, weight in self if weight is not None}
 
 
 class Irra(Section):
@@ -46,8 +39,8 @@ class Irra(Section):
         temperature: of SDM and ITC.
         learn_temperature: begin there, and learn its logarithm.
         mask_ratio: share of a caption's tokens that MLM scores.
-        guess_among: which tokens MLM tells apart: "all" of the vocabulary, as in the paper, or
-            those "seen" in the training captions, which spares the scores of all other words.
+        guess_among: the tokens that MLM predicts among: "all" of the vocabulary, as in the paper,
+            or those "seen" in the training captions, so that no others need scores.
         interaction_layers: of the transformer that MLM fuses text and image with.
         interaction_heads: of its attention; the paper has one for every 64 of `embedding_dim`.
     """
@@ -79,9 +72,3 @@ class IrraNetwork(Network):
 
     clip: VisionTower
     clip_text: ClipTextTower
-
-    @classmethod
-    def of(cls, scale: "Scale") -> "IrraNetwork":
-        """The part of a preset."""
-        towers = scale.towers
-        return cls(**cls.common(scale), clip=towers.clip, clip_text=towers.clip_text)

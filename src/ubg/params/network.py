@@ -1,12 +1,7 @@
 """What a trained model keeps of the params: enough to build it again without the project."""
 
-from typing import TYPE_CHECKING, Any
-
 from ubg.params.section import Positive, Section
 from ubg.params.towers import Attention, Image, MaxTokens
-
-if TYPE_CHECKING:
-    from ubg.params import Scale
 
 
 class Network(Section):
@@ -23,13 +18,3 @@ class Network(Section):
     max_tokens: MaxTokens
     attention: Attention
     embedding_dim: Positive
-
-    @staticmethod
-    def common(scale: "Scale") -> dict[str, Any]:
-        """The values of these fields in a preset."""
-        return {
-            "image": scale.image,
-            "max_tokens": scale.tokenizer.max_tokens,
-            "attention": scale.towers.attention,
-            "embedding_dim": scale.embedding_dim,
-        }

@@ -18,7 +18,7 @@ class Generation(Section):
         mask_ratio: least and greatest share of masked patches.
         mask_schedule: how the ratio is drawn between the two, "cosine" (many high ratios) or
             "uniform".
-        block_size: patches are masked in squares of so many by so many.
+        block_size: side of the square blocks in which patches are masked, in patches.
         masked_patch: what the encoder sees of a masked patch: nothing ("drop"), a learned
             "embedding", or "grey" pixels.
         reveal: share of samples whose decoder is told some of the masked codes, as in iterative

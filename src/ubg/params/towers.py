@@ -71,8 +71,8 @@ class VisionTower(ClipTower):
 
     `pretrained` is a name on the Hugging Face hub (`hf-hub:` before it takes an open_clip
     checkpoint), a folder, or a file of weights. Patches are `stride` pixels apart, by default
-    `patch_size`; fewer make them overlap, and what is too narrow for another is left out. `resize`
-    says how pretrained positions are brought to the grid of patches.
+    `patch_size`. With a smaller stride they overlap, and a margin too narrow for another patch is
+    left out. `resize` is how pretrained position embeddings are interpolated to the patch grid.
     """
 
     patch_size: Annotated[int, Field(ge=4, le=64)]
@@ -85,7 +85,7 @@ class VisionTower(ClipTower):
         if self.stride is not None and self.stride > self.patch_size:
             raise ValueError("stride must not be larger than patch_size")
         if self.conv_stem and self.stride is not None:
-            raise ValueError("conv_stem has no stride of patches: leave it out")
+            raise ValueError("conv_stem has no stride of patches: set stride to null")
         return self
 
 

@@ -87,14 +87,9 @@ class Training(Section):
     checkpoint_seconds: NonNegative
     validation_batch_size: Positive
 
-    @property
-    def samples_together(self) -> int:
-        """How many samples of a batch the sampler draws as one: those of an identity, or one."""
-        return self.images_per_identity if self.sampler == "identity" else 1
-
     @model_validator(mode="after")
     def _identities_fill_a_batch(self) -> "Training":
-        if self.batch_size % self.samples_together:
+        if self.sampler == "identity" and self.batch_size % self.images_per_identity:
             raise ValueError("batch_size must be a multiple of images_per_identity")
         return self
 
@@ -102,7 +97,7 @@ class Training(Section):
 class Launcher(Section):
     """How many processes train together: one for each GPU, or sharing the CPU.
 
-    They share every batch, so that the result is that of one process but for rounding and dropout.
+    They share every batch: the result equals that of one process up to rounding and dropout.
     """
 
     processes: Positive

@@ -33,9 +33,9 @@ class VqganPerceptual(Section):
 class VqganFit(Section):
     """A VQGAN trained on the training images: its sizes, then how it is trained.
 
-    `patch` pixels square are folded into channels before the first convolution, and every
-    multiplier but the first halves the grid. `seed` is its own: the codes stay the same when the
-    seed of the experiment changes.
+    Squares of `patch` pixels are folded into channels before the first convolution, and every
+    multiplier but the first halves the grid. `seed` is independent of the experiment's seed: the
+    codes stay the same when that changes.
     """
 
     codes: Annotated[int, Field(ge=2, le=65536)]

@@ -11,17 +11,14 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from ubg.data.batches.fields import Batch
 from ubg.plan.step import TrainingStep
+from ubg.retrieval.contract import RetrievalModel
 
-WRAPPERS = ("retrieval.", "objective.")  # systems within systems
 
-
-def parameters_by_part(model: nn.Module) -> dict[str, int]:
+def parameters_by_part(model: RetrievalModel) -> dict[str, int]:
     """How many numbers are trained in each part of the model, in its order."""
     counts: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
-        for wrapper in WRAPPERS:
-            name = name.removeprefix(wrapper)
-        counts[name.partition(".")[0]] += parameter.numel()
+        counts[_part(model, name)] += parameter.numel()
     return dict(counts)
 
 
@@ -53,18 +50,18 @@ def tokens_by_stack(step: TrainingStep, batch: Batch) -> dict[str, float]:
     for handle in handles:
         handle.remove()
     return {
-        f"{_part(stack)}, layers: {len(layers)}": tokens[stack] / samples
+        f"{_part(step.model, stack)}, layers: {len(layers)}": tokens[stack] / samples
         for stack, layers in stacks.items()
     }
 
 
 def _first_norm(layer: nn.Module) -> nn.Module:
-    """What all tokens of a layer pass, even where the rest of it is computed for some of them."""
+    """The first norm of a layer: all tokens pass it, even if later parts only process some."""
     return next(module for module in layer.modules() if "Norm" in type(module).__name__)
 
 
 def flops_per_sample(step: TrainingStep, batch: Batch) -> float:
-    """Of forward and backward pass: matrix products and convolutions, two per multiplication."""
+    """FLOPs of forward and backward pass: matrix products and convolutions, 2 per multiply-add."""
     with FlopCounterMode(display=False) as counter:
         step.objective(batch).backward()
     step.optimiser.zero_grad()
@@ -72,7 +69,7 @@ def flops_per_sample(step: TrainingStep, batch: Batch) -> float:
 
 
 def kept_bytes(step: TrainingStep, batch: Batch) -> int:
-    """Of all that the forward pass keeps for the backward pass, but for the weights themselves."""
+    """Bytes of all that the forward pass keeps for the backward pass, excluding the weights."""
     weights = {tensor.untyped_storage().data_ptr() for tensor in step.model.parameters()}
     storages: dict[int, int] = {}
 
@@ -88,7 +85,8 @@ def kept_bytes(step: TrainingStep, batch: Batch) -> int:
     return sum(storages.values())
 
 
-def _part(stack: str) -> str:
-    for wrapper in WRAPPERS:
-        stack = stack.removeprefix(wrapper)
-    return stack.partition(".")[0]
+def _part(model: RetrievalModel, name: str) -> str:
+    """The part of a model that one of its modules or parameters belongs to."""
+    for inner in model.inner:
+        name = name.removeprefix(f"{inner}.")
+    return name.partition(".")[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ubg.data.batches.fields import Batch
+from ubg.data.batches.samplers import samples_drawn_together
 from ubg.params import Params, Training
 from ubg.plan.count import (
     flops_per_sample,
@@ -116,7 +117,7 @@ def steps_per_epoch(training: Training, captions: int, identities: int) -> int:
     """Batches of an epoch, as the samplers count them."""
     if training.sampler == "random":
         return captions // training.batch_size
-    return math.ceil(identities * training.samples_together / training.batch_size)
+    return math.ceil(identities * samples_drawn_together(training) / training.batch_size)
 
 
 def plan_system(
@@ -128,8 +129,8 @@ def plan_system(
         name: of the system.
         params: of the run.
         device: where to measure.
-        samples: to measure with; None for the whole batch on a GPU, or as much of it as its memory
-            holds, and for a few on CPU.
+        samples: to measure with. None: on a GPU the whole batch, or as much of it as fits into
+            memory; on CPU a few.
 
     Raises:
         ValueError: the sizes of a pretrained model or of the data set are not known.
@@ -180,9 +181,9 @@ def plan_system(
 def _time(
     system: RandomSystem, step: TrainingStep, samples: int, device: torch.device
 ) -> tuple[float, int, int | None]:
-    """Seconds of the fastest step, of how many samples, and the peak of the GPU's memory meanwhile.
+    """Seconds of the fastest step, its number of samples, and the peak GPU memory during the steps.
 
-    Where the memory does not hold the batch, half of it is tried.
+    If the batch does not fit into memory, it is halved.
     """
     try:
         batch = _on(device, system.batch(samples))

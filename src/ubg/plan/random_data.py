@@ -14,7 +14,7 @@ FEWEST_CAPTIONS = 4096  # so many hold every word of the largest vocabulary
 
 
 def caption_lengths(captions: int, max_tokens: int, seed: int = 0) -> NDArray[np.int64]:
-    """Tokens of so many captions, int64 [B], first and final token included.
+    """Random lengths of `captions` captions in tokens, int64 [B], first and final token included.
 
     Words are drawn so that mean and range are those of CUHK-PEDES.
     """

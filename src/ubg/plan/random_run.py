@@ -18,7 +18,7 @@ from ubg.params import Params, Vqgan
 from ubg.plan.architectures import Architectures
 from ubg.plan.random_data import RandomCodes, RandomPack, RandomTokenizer, random_table
 from ubg.systems import system_named
-from ubg.training.task import Inputs, Run, Task
+from ubg.training.task import Run, Task
 from ubg.vqgan.model.taming import read_config
 
 PUBLISHED_CODES, PUBLISHED_FACTOR = 16384, 16  # of the VQGAN that the base preset names
@@ -64,7 +64,7 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
     preset, architectures = params.preset, Architectures()
     image, notes = preset.image, architectures.notes
 
-    def t5_tokenizer() -> RandomTokenizer:
+    def t5_tokenizer(folder: Path) -> RandomTokenizer:
         config = architectures.tower_config(preset.towers.t5, "t5", "text")
         known = preset.tokenizer.vocab_size if config is None else config["vocab_size"]
         return RandomTokenizer(known or T5_VOCABULARY)
@@ -80,12 +80,12 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
         params,
         random_table(preset.training.batch_size, identities, preset.tokenizer.max_tokens),
         cast(ImagePack, RandomPack(image.height, image.width)),
-        Inputs(
-            t5_tokenizer,
-            clip_tokenizer,
-            architectures.tower_config,
-            random_codes,
-        ),
+        {
+            "load_tokenizer": t5_tokenizer,
+            "clip_tokenizer": clip_tokenizer,
+            "architecture": architectures.tower_config,
+            "open_tokens": random_codes,
+        },
     )
     torch.manual_seed(params.seed)
     return RandomSystem(name, run, system_named(name).task(run), notes)

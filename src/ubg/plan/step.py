@@ -20,13 +20,13 @@ class TrainingStep:
     """
 
     def __init__(self, system: RandomSystem, device: torch.device):
-        scale = system.run.params.preset
+        preset = system.run.params.preset
         self.device = device
         self.model = system.task.model.to(device).train()
-        self.loss_weights = system.task.loss_weights(scale.training.epochs)
-        self.clip_norm = scale.optimiser.clip_norm
-        self.precision = scale.training.precision
-        self.optimiser = build_optimiser(self.model, scale.optimiser)
+        self.loss_weights = system.task.loss_weights(preset.training.epochs)
+        self.clip_norm = preset.optimiser.clip_norm
+        self.precision = preset.training.precision
+        self.optimiser = build_optimiser(self.model, preset.optimiser)
 
     def objective(self, batch: Batch) -> torch.Tensor:
         """The weighted sum of the losses, with what is kept for its gradient."""

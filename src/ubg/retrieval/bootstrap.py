@@ -58,8 +58,8 @@ def paired_bootstraps(
     a resample's mean is sum w_c s_c / sum w_c n_c, with s_c the sum of the differences of cluster
     c and n_c its number of queries.
 
-    The interval is about other queries of the same kind, for the models as they are. What another
-    training run would give is not in it.
+    The interval covers the choice of queries, for these trained models. It does not cover the
+    variation between training runs.
 
     Args:
         differences: [Q] by metric, result of one system less that of the other, per query.

@@ -20,10 +20,12 @@ class RetrievalModel(nn.Module, ABC):
     Attributes:
         normalisation: of the images.
         caption_fields: names in a batch of the captions' token ids and of their mask.
+        inner: submodules whose parts are told as if they were parts of this model.
     """
 
     normalisation: Normalisation
     caption_fields: tuple[str, str] = T5_FIELDS
+    inner: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -44,10 +46,10 @@ class RetrievalModel(nn.Module, ABC):
         """Queries of one part or several to unit vectors [B, D].
 
         Args:
-            parts: "text" to caption fields. Systems that are asked in other ways too override this.
+            parts: maps "text" to caption fields. Systems with other kinds of query override this.
 
         Raises:
-            ValueError: the system is not asked in one of these ways.
+            ValueError: the system does not support one of these parts.
         """
         if parts.keys() != {"text"}:
             raise ValueError(f"this model is asked by text alone, not by {', '.join(parts)}")

@@ -59,8 +59,8 @@ def sort_pairs(
 ) -> None:
     """Fill `exact` with the similarity of each query to its items, in units of 2^-52.
 
-    Sorts each query's items, given in ascending order, by falling similarity. An insertion sort:
-    lists are short, and for long ones counting costs more than it does.
+    Sorts each query's items, given in ascending order, by falling similarity. It is an insertion
+    sort: the lists are short, and for long ones the counting costs more than the sorting.
     """
     for query in range(len(starts) - 1):
         for p in range(starts[query], starts[query + 1]):

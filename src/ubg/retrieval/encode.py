@@ -74,10 +74,11 @@ def make_split(
 def encode_split(
     model: RetrievalModel, split: Split, pack: ImagePack, batch_size: int, quiet: bool = False
 ) -> Features:
-    """Every image and every caption of a split through the model, each once.
+    """Encode every image and every caption of a split once.
 
-    Captions go by length, in batches of the tokens of `batch_size` average ones. Several processes
-    share the batches, and each has all features in the end. The model should be in evaluation mode.
+    Captions are sorted by length; a batch holds about as many tokens as `batch_size` captions of
+    average length. Several processes share the batches, and each returns all features. The model
+    should be in evaluation mode.
     """
     device = next(model.parameters()).device
     total = len(split.image_ids) + len(split.captions)
@@ -93,7 +94,7 @@ def encode_split(
         )
         for positions, text in own_captions:
             text = {name: value.to(device) for name, value in text.items()}
-            text_parts.append((positions, model.encode_text(text).cpu()))
+            text_parts.append((positions, model.encode_query({"text": text}).cpu()))
             bar.update(len(positions))
     image_GD = torch.cat(gather_batches(image_parts))
     rows, parts = zip(*gather_batches(text_parts), strict=True)

@@ -154,8 +154,8 @@ class _Direction:
 def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExecutor) -> None:
     """Add to each rank the items that beat it; every thread takes the next tile that is left.
 
-    A thread multiplies and counts its tile alone, while the tile is in its cache. A BLAS with
-    threads of its own would let them spin between two products, on the cores that count.
+    A thread multiplies and counts its tile alone, while the tile is in its cache. A multi-threaded
+    BLAS would keep its threads spinning between two products, on the cores that do the counting.
     """
     from threadpoolctl import threadpool_limits
 

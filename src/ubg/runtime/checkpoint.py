@@ -1,4 +1,4 @@
-"""What a run needs to go on after being killed, written so that a kill can never spoil it."""
+"""Checkpoints for resuming a killed run, written atomically so that a kill cannot damage them."""
 
 import os
 from pathlib import Path
@@ -16,8 +16,8 @@ def checkpoint_folder(name: str, fingerprint: str) -> Path:
 
     The folder is no DVC output, since DVC deletes outputs before a stage starts. The environment
     variable `UBG_CHECKPOINTS` names another parent, for queued experiments that run in a copy of
-    the repository. The fingerprint is of everything that decides the result, so that a run only
-    ever resumes itself.
+    the repository. The fingerprint covers everything that decides the result, so that a run only
+    resumes from its own checkpoint.
     """
     return Path(os.environ.get("UBG_CHECKPOINTS", "checkpoints")) / f"{name}-{fingerprint}"
 

@@ -1,4 +1,4 @@
-"""What every stage script shares: its command line, and one line where the input is at fault."""
+"""Shared by all stage scripts: the command line, and one-line messages for faulty input."""
 
 import argparse
 import io
@@ -38,7 +38,7 @@ def run_script(stage: Callable[[], None]) -> None:
     """Run `stage`, whose command line has been parsed, in a process made ready for it."""
     use_huge_pages()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What is told of a data set may hold characters that the terminal does not know.
+        # Messages about a data set may hold characters that the terminal cannot encode.
         sys.stdout.reconfigure(errors="backslashreplace")
     exit_cleanly(stage)
 

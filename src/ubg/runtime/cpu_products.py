@@ -1,8 +1,8 @@
-"""Float32 products of matrices on CPU by oneDNN, where that is the faster of torch's two libraries.
+"""Float32 matrix products on CPU by oneDNN, where it is faster than MKL, torch's default.
 
-MKL, which torch takes, keeps to 256-bit vectors on AMD's processors; oneDNN uses all 512 and is
-about twice as fast there. torch leaves float32 to oneDNN only where oneDNN may round it to bfloat16
-inside. It makes use of that on matrix units (AMX), and nowhere else: that is verified first.
+On AMD processors MKL only uses 256-bit vectors; oneDNN uses 512-bit vectors and is about twice as
+fast. torch passes float32 products to oneDNN only if oneDNN may round them to bfloat16 internally.
+oneDNN does so only on matrix units (AMX); a test verifies first that it does not happen here.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 @contextmanager
 def fast_products(precision: str = "fp32") -> Iterator[None]:
-    """Within the block float32 products are made by the faster library, as exactly as before.
+    """Use the faster library for float32 products within the block, at the same precision.
 
-    Attention is then made of whole products: those of SDPA's tiles are too small for oneDNN.
+    Attention then multiplies whole matrices: the tiles of SDPA's fused kernels are too small for
+    oneDNN to be fast.
 
     Args:
-        precision: "fp32" or "bf16" (autocast), of what runs in the block; for the latter nothing
-            changes, as nothing does on other devices.
+        precision: of the code in the block, "fp32" or "bf16" (autocast). With "bf16", and on other
+            devices, nothing changes.
     """
     on_cpu = not torch.accelerator.is_available()
     if precision != "fp32" or not (on_cpu and _mkl_is_slow() and _onednn_is_exact()):

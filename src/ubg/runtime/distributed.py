@@ -1,15 +1,15 @@
-"""What several processes share: features with gradient, labels, means, results, one writer.
+"""Communication between training processes: features with gradient, labels, means, results.
 
-W processes with B / W samples each train as one process with B. Why the gradients agree: let x_w be
-the features that process w makes of its samples with its copy p_w of the parameters, and L_w what
-it calls its loss. `gather_features` hands back to x_w the sum of what all processes ask of it, so
-that backward on all of them gives p_w the gradient of sum_v L_v. DistributedDataParallel takes the
-mean over w, which is the gradient of (1 / W) sum_v L_v as a function of the one set of parameters
-that all share. Every process has gathered the features of all B samples, hence all L_v are the same
-number, the loss L of one process with B samples, and the gradient is that of L; whether a parameter
-acts before the gathering (a tower) or behind it (a temperature).
+W processes with B / W samples each train like one process with B samples. Their gradients agree for
+this reason: let x_w be the features that process w computes from its samples with its copy p_w of
+the parameters, and L_w its loss. The backward pass of `gather_features` gives x_w the sum of its
+gradients from all processes, so that calling backward on all of them gives p_w the gradient of
+sum_v L_v. DistributedDataParallel averages over w, which yields the gradient of (1 / W) sum_v L_v
+with respect to the parameters that all share. Every process has gathered the features of all B
+samples, hence every L_v equals L, the loss of one process with B samples, and the gradient is that
+of L. This holds for parameters before the gathering (a tower) and after it (a temperature).
 
-Everything here is the identity where no process group has been initialised.
+Without an initialised process group everything here is the identity.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,9 +31,10 @@ PATIENCE = timedelta(minutes=10)  # after which a process gives up waiting for t
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Within the block the processes that were launched together work together.
+    """Join the processes that were launched together into a process group within the block.
 
-    NCCL between GPUs, gloo on CPU; nothing happens in a process that was started alone.
+    The backend is NCCL between GPUs, gloo on CPU. In a process that was started alone, nothing
+    happens.
     """
     from accelerate import PartialState
 
@@ -76,13 +77,13 @@ def gather_labels(labels: Tensor) -> Tensor:
 
 
 def mean_of_means(mean: Tensor, count: Tensor | int) -> Tensor:
-    """The mean over what all processes count, from the mean of each.
+    """The mean over the items of all processes, from the mean of each.
 
-    Its gradient is that of one process: see above.
+    Its gradient is that of one process, see the module.
 
     Args:
-        mean: scalar, the mean over what this process counts; any number where that is nothing.
-        count: of this process; on one process at least it is positive.
+        mean: scalar, the mean over the items of this process; any number if it has none.
+        count: number of items of this process; positive on at least one process.
     """
     if world_size() == 1:
         return mean
@@ -92,11 +93,11 @@ def mean_of_means(mean: Tensor, count: Tensor | int) -> Tensor:
 
 
 def mean_over_processes(sum: Tensor, count: Tensor | int) -> Tensor:
-    """The mean over what all processes count, from the sum of each; its gradient is as above.
+    """The mean over the items of all processes, from the sum of each; its gradient is as above.
 
     Args:
-        sum: scalar, over what this process counts.
-        count: how much that is; nothing anywhere makes the mean 0.
+        sum: scalar, over the items of this process.
+        count: number of items of this process; if no process has any, the mean is 0.
     """
     total = gather_labels(torch.as_tensor(count, device=sum.device).reshape(1)).sum()
     return gather_features(sum.reshape(1)).sum() / total.clamp(min=1)
@@ -128,7 +129,7 @@ def from_main(compute: Callable[[], T]) -> T:
 
 
 class _Gather(torch.autograd.Function):
-    """All rows forward; backward the sum of what all processes ask of the own rows."""
+    """Forward: the rows of all processes. Backward: the summed gradient of this process's rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:

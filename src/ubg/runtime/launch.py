@@ -24,14 +24,14 @@ def is_launched() -> bool:
 
 
 def run_in_processes(processes: int) -> None:
-    """Run this script, with the arguments it was called with, in so many processes.
+    """Run this script, with the arguments it was called with, in several processes.
 
-    One for each GPU, or on the CPU where there is none.
+    Each has a GPU of its own; without any GPU all of them share the CPU.
 
     Raises:
-        ValueError: there are fewer GPUs, or a process has refused its input.
-        SystemExit: a process has failed or was killed, one line; by then all of them have ended.
-            The line begins anew, since a progress bar has been left where it was.
+        ValueError: there are fewer GPUs than processes, or a process has refused its input.
+        SystemExit: a process has failed or was killed; by then all of them have ended. The one-line
+            message begins with a line break, since it may follow an unfinished progress bar.
     """
     import torch
     from accelerate.commands.launch import launch_command, launch_command_parser
@@ -78,10 +78,10 @@ def run_in_processes(processes: int) -> None:
 
 @contextmanager
 def one_of_several() -> Iterator[None]:
-    """Around the work of a process that `run_in_processes` started; else it does nothing.
+    """Wrap the work of a process that `run_in_processes` started; does nothing in others.
 
-    A ValueError goes to the agent, which shows it once. The process ends when another process
-    fails, and when the agent has ended.
+    A ValueError is passed to the agent, which shows it once. The process exits when another process
+    fails or when the agent has ended.
     """
     if "TORCHELASTIC_ERROR_FILE" not in os.environ:
         yield
@@ -89,7 +89,7 @@ def one_of_several() -> Iterator[None]:
     from torch.distributed import DistError
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
-    # Of the gradients of 1x1 convolutions: their strides along the sides of 1 mean nothing.
+    # DDP warns of the gradients of 1x1 convolutions; strides along sides of 1 have no effect.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
@@ -104,7 +104,7 @@ def one_of_several() -> Iterator[None]:
 
 
 def _end_with(agent: int) -> None:
-    """An agent that is killed cannot stop its processes: they see to it themselves."""
+    """End this process when its agent is gone: a killed agent cannot stop its processes."""
     while os.getppid() == agent:
         time.sleep(0.5)
     os._exit(LOST_CONTACT)

@@ -4,10 +4,10 @@ import os
 
 
 def use_huge_pages() -> None:
-    """Have torch map its tensors in pages of 2 MiB, unless the environment says otherwise.
+    """Make torch allocate tensors in huge pages (2 MiB), unless the environment says otherwise.
 
-    Tensors come and go with each step, and on CPU it takes time to map them in pages of 4 KiB:
-    `benchmarks/huge_pages.py`. To be called before torch is imported, which reads the variable
-    then.
+    Every step allocates and frees tensors, and on CPU mapping them in pages of 4 KiB takes time,
+    see `benchmarks/huge_pages.py`. Call this before torch is imported, which is when it reads the
+    variable.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -76,10 +76,10 @@ def _stage(name: str, values: dict[str, Any], repeated: bool) -> Stage:
 
 
 def declared_inputs(name: str, params: HasValues) -> list[Any]:
-    """What a stage declares that decides its result: values of its params, digest of its rooms.
+    """The declared inputs that decide a stage's result: values of its params, digest of its rooms.
 
     A room is a folder or file of the package among the deps of the stage. Data are left out:
-    whoever calls this knows cheaper ways than reading all of them.
+    callers have cheaper fingerprints of them than reading all files.
 
     Raises:
         ValueError: `dvc.yaml` has no such stage, or a room of it is missing.

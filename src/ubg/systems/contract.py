@@ -32,7 +32,7 @@ class Trained:
 def nothing_else(
     trained: Trained, table: "pd.DataFrame", pack: "ImagePack", params: Params
 ) -> dict[str, Any]:
-    """Of a system that is measured by retrieval alone."""
+    """The `evaluate` of a system that has no metrics besides those of retrieval."""
     return {}
 
 

@@ -14,8 +14,8 @@ from ubg.towers.batch_norm import GlobalBatchNorm2d
 class ConvStem(nn.Sequential):
     """Halving 3x3 convolutions in place of one patch projection (arXiv 2106.14881).
 
-    Maps [B, 3, H, W] to [B, width, H / patch_size, W / patch_size]. Trained from nothing, a
-    transformer learns far sooner behind it.
+    Maps [B, 3, H, W] to [B, width, H / patch_size, W / patch_size]. With it, a transformer trained
+    from scratch learns much faster.
     """
 
     def __init__(self, width: int, patch_size: int):

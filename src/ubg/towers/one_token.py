@@ -15,10 +15,10 @@ def token_of_last_layer(
 ) -> Tensor:
     """The token at `index_B` after all layers of a CLIP tower, [B, C].
 
-    The last layer works for that token alone, and makes no keys and values: one query q is cheaper
-    to take through the weights of the keys, q.(W x + b) = (W'q).x + q.b, whose last term is the
-    same for all x and falls out of the softmax; and the mean of the values is the value of the
-    mean. Done head by head.
+    The last layer is computed for that token alone, without keys and values. For a single query q
+    it is cheaper to apply the key weights W to q: q.(W x + b) = (W'q).x + q.b, where q.b is the
+    same for all x and cancels in the softmax. Likewise, the weighted mean of the values is the
+    value of the weighted mean. Both are done head by head.
 
     Args:
         layers: CLIP's, in evaluation mode; the weights of the last one's projections are read.
@@ -53,7 +53,7 @@ def tokens_of_last_layer(
 ) -> Tensor:
     """The tokens chosen after all layers of a CLIP transformer, [P, C], sample after sample.
 
-    The last MLP, which is most of a layer, is spared the others. Dropout is off, as CLIP's is.
+    The last MLP, the largest part of a layer, skips all other tokens. No dropout, as in CLIP.
 
     Args:
         layers: CLIP's.

@@ -1,4 +1,4 @@
-"""Checkpoints of open_clip in the terms of transformers: architecture and names of weights."""
+"""Conversion of open_clip checkpoints to transformers: architectures and names of weights."""
 
 import re
 from dataclasses import asdict
@@ -221,7 +221,7 @@ def _siglip_vision(settings: dict[str, Any]) -> SiglipVisionConfig:
     vision = _check(CLIPVisionCfg(**settings["vision_cfg"]), _SIGLIP_VISION)
     if vision.timm_model_name is None or not timm.is_model(vision.timm_model_name):
         raise ValueError(f"vision_cfg.timm_model_name is {vision.timm_model_name!r}")
-    # Its sizes are known to timm's code alone; without storage they cost nothing to ask for.
+    # Only timm's code knows its sizes; on the meta device the model takes no memory.
     with torch.device("meta"):
         trunk = timm.create_model(vision.timm_model_name, pretrained=False, num_classes=0)
     if not isinstance(trunk, VisionTransformer) or (vision.timm_pool, vision.timm_proj) != (

@@ -52,8 +52,8 @@ def load_tower(
 ) -> M:
     """One tower of a CLIP or SigLIP checkpoint, in float32.
 
-    The mean and standard deviation that the checkpoint has its images normalised by are in the
-    config of a vision tower as `image_mean` and `image_std`.
+    The config of a vision tower has the checkpoint's pixel mean and standard deviation as
+    `image_mean` and `image_std`.
 
     Args:
         model_class: of transformers, with or without the projection.
@@ -147,7 +147,7 @@ def open_checkpoint(source: str, architecture: str | None) -> Checkpoint:
 def tower_config(
     config: PretrainedConfig, family: Family, part: Part, source: str
 ) -> PretrainedConfig:
-    """The architecture of one tower in that of a model of transformers.
+    """The config of one tower, taken from the config of a whole transformers model.
 
     Raises:
         ValueError: it is a model of another kind.
@@ -252,7 +252,7 @@ def _load(
             f"{source}: {len(unknown)} weights are no part of {model_class.__name__}, the first "
             f"is {unknown[0]!r}; is it a model of another kind?"
         )
-    # A view, as one of joined queries, keys and values, would hold all of them and refuse saving.
+    # A view, such as the queries in a joined QKV matrix, would keep all of it and refuse saving.
     for weight in model.parameters():
         weight.data = weight.detach().clone(memory_format=torch.contiguous_format)
     return model
@@ -260,7 +260,7 @@ def _load(
 
 @contextmanager
 def _no_report() -> Iterator[None]:
-    """Without the list of weights beside the tower, of which those that matter are errors here."""
+    """Silence transformers' report of unused weights; those that matter are errors here."""
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:

@@ -13,9 +13,10 @@ SLOPE = 1.702
 class QuickGELU(nn.Module):
     """x * sigmoid(1.702 x), as in OpenAI's CLIP (arXiv 1606.08415, section 2).
 
-    Written out it keeps three tensors of the size of the input for the gradient and takes five
-    passes for it, on CPU a seventh of a training step of ViT-B/16. It equals silu(1.702 x) / 1.702,
-    and the derivative is that of silu at 1.702 x: the input alone is kept.
+    A plain implementation keeps three tensors of the size of the input for the gradient and takes
+    five passes for it, on CPU a seventh of a training step of ViT-B/16. But the function equals
+    silu(1.702 x) / 1.702, and its derivative is that of silu at 1.702 x: this one only keeps the
+    input.
     """
 
     def forward(self, x: Tensor) -> Tensor:

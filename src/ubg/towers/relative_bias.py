@@ -107,8 +107,8 @@ def look_up(table_Kh: Tensor, index_BLL: Tensor) -> Tensor:
 class _LookUp(torch.autograd.Function):
     """An embedding whose gradient on CPU is a histogram.
 
-    The library adds up one row of `h` numbers after the other on one thread, which for the bias of
-    every pair of tokens of every sample takes longer than a layer of attention.
+    PyTorch's own gradient adds up one row of `h` numbers after the other on one thread. For the
+    bias of every pair of tokens of every sample this takes longer than a layer of attention.
     """
 
     @staticmethod
@@ -134,5 +134,5 @@ class _LookUp(torch.autograd.Function):
 
 
 def _distance(index_BL: Tensor, size: int) -> Tensor:
-    """Differences of the indices of every pair, [B, L, L], from 0: `size - 1` is none."""
+    """Index differences of all pairs, [B, L, L], plus `size - 1`, so that none is negative."""
     return index_BL[:, None, :] - index_BL[:, :, None] + size - 1

@@ -1,4 +1,4 @@
-"""Files of pretrained models, on disk or on the hub: hostile until read."""
+"""Reading of untrusted files of pretrained models, on disk or on the hub."""
 
 import json
 from pathlib import Path

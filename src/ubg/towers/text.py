@@ -67,8 +67,8 @@ def t5_encoder(
                 feed_forward_proj="gated-gelu",
             )
         )
-        # Near 0, as the library has it, a token attends to all others alike and learns late which
-        # are its neighbours: "red" and "jacket" of one caption.
+        # The library initialises this bias near 0: a token then attends to all others alike and
+        # takes long to learn which are its neighbours, such as "red" and "jacket".
         first = model.encoder.block[0].layer[0].SelfAttention
         nn.init.normal_(first.relative_attention_bias.weight, std=params.position_bias_std)
     embeddings = model.get_input_embeddings().num_embeddings
@@ -77,7 +77,7 @@ def t5_encoder(
             f"{params.pretrained}: has {embeddings} token embeddings for a tokenizer of "
             f"{vocab_size}; name the tokenizer that belongs to it in tokenizer.pretrained"
         )
-    # T5 v1.0's, of four times the width: fresh memory for it costs 7 to 15 % of the time on CPU.
+    # T5 v1.0's ReLU has four times the width: a new tensor for it costs 7 to 15 % of the CPU time.
     for module in model.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = True

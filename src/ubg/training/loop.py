@@ -50,13 +50,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the loop calls back for.
+    """Callbacks of the loop.
 
     Attributes:
         loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
-        validate: what is measured after every epoch; by "r1", validation R@1 in percent, the
-            weights of the best epoch (the first of equals) are kept.
-        on_epoch: told the records of all finished epochs, after each.
+        validate: returns the metrics after every epoch; the weights with the best "r1", validation
+            R@1 in percent, are kept (those of the first epoch among equals).
+        on_epoch: called after every epoch with the records of all finished epochs.
     """
 
     loss_weights: Callable[[float], dict[str, float]]
@@ -69,7 +69,7 @@ def train(
 ) -> Progress:
     """Train `model`, leaving `best/` and `last/` in `folder`, a file of weights per saved part.
 
-    Killed at any moment and called again with the same arguments it goes on from the last
+    If it is killed at any moment and called again with the same arguments, it resumes from the last
     checkpoint in `folder`. On CPU the weights are then bit-identical to those of an uninterrupted
     run, because every random draw is a function of the seed and the position in the run.
 

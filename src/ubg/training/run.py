@@ -3,13 +3,20 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 
 from ubg.data.batches.augment import Augmenter
 from ubg.data.batches.loader import TrainingLoader
-from ubg.data.batches.samplers import IdentitySampler, RandomSampler, Sampler, Share
+from ubg.data.batches.samplers import (
+    IdentitySampler,
+    RandomSampler,
+    Sampler,
+    Share,
+    samples_drawn_together,
+)
 from ubg.data.images.image_pack import IMAGES, ImagePack
 from ubg.data.prepared import PREPARED, load_prepared
 from ubg.params import Params, Training
@@ -21,14 +28,16 @@ from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import from_main, is_main, process_group, rank, world_size
 from ubg.runtime.files import file_fingerprint, fingerprint, replace_folder, write_json
 from ubg.runtime.pipeline import declared_inputs
-from ubg.systems import system_named
 from ubg.training.curves import write_curves
 from ubg.training.loop import Hooks, Progress, Recipe, train
 from ubg.training.task import Run, Task
 
+if TYPE_CHECKING:
+    from ubg.systems.contract import System
 
-def train_system(name: str, params: Params) -> None:
-    """Train the system `name`, resuming where an earlier call was stopped.
+
+def train_system(name: str, system: "System", params: Params) -> None:
+    """Train a system, resuming where an earlier call was stopped.
 
     Writes `models/<name>/` (weights of the best epoch by validation R@1 and of the last, the config
     and the tokenizer: all that `ubg.load` needs) and the learning curves in
@@ -36,18 +45,18 @@ def train_system(name: str, params: Params) -> None:
     launched together share every batch, and the main one writes.
 
     Raises:
-        ValueError: the params or the data do not fit, or there is no such system.
+        ValueError: the params or the data do not fit.
     """
     with process_group():
-        _train_system(name, params)
+        _train_system(name, system, params)
 
 
-def _train_system(name: str, params: Params) -> None:
+def _train_system(name: str, system: "System", params: Params) -> None:
     preset = params.preset
     pack = ImagePack(IMAGES)
     run = Run(params, pack.rows_present(load_prepared(PREPARED)), pack)
     torch.manual_seed(params.seed)
-    task = system_named(name).task(run)
+    task = system.task(run)
     model = task.model
     loader = TrainingLoader(
         run.training_rows,
@@ -70,7 +79,9 @@ def _train_system(name: str, params: Params) -> None:
         )
         return {"r1": metrics["r1"], **task.validate()}
 
-    folder = checkpoint_folder(name, _fingerprint(name, params, pack, task.inputs))
+    folder = checkpoint_folder(
+        name, from_main(lambda: _fingerprint(name, params, pack, task.inputs))
+    )
     folder.mkdir(parents=True, exist_ok=True)
     if is_main():
         count = sum(parameter.numel() for parameter in model.parameters())
@@ -95,7 +106,7 @@ def make_sampler(rows: pd.DataFrame, training: Training, seed: int) -> Sampler:
         ValueError: the batches cannot be shared, or there are too few samples for one.
     """
     share = Share(rank(), world_size())
-    multiple = share.world_size * training.samples_together
+    multiple = share.world_size * samples_drawn_together(training)
     if training.batch_size % multiple:
         raise ValueError(
             f"training.batch_size: {training.batch_size} cannot be shared by {share.world_size} "
@@ -110,9 +121,7 @@ def make_sampler(rows: pd.DataFrame, training: Training, seed: int) -> Sampler:
 
 def _fingerprint(name: str, params: Params, pack: ImagePack, inputs: Sequence[Path]) -> str:
     """Changes with all that decides the result: declared params and code, data, processes."""
-    files = [
-        file for path in inputs for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-    ]
+    files = [file for path in inputs for file in sorted([path, *path.rglob("*")]) if file.is_file()]
     return fingerprint(
         declared_inputs(f"train_{name}", params),
         world_size(),
@@ -124,7 +133,7 @@ def _fingerprint(name: str, params: Params, pack: ImagePack, inputs: Sequence[Pa
 
 
 def _write_results(name: str, task: Task, progress: Progress, folder: Path) -> None:
-    """What a finished training leaves; its checkpoints go."""
+    """Write the results of a finished training run and remove its checkpoints."""
     with replace_folder(Path("plots") / name / "training") as output:
         shutil.copytree(folder / "curves", output, dirs_exist_ok=True)
     with replace_folder(Path("models") / name) as output:

@@ -1,44 +1,26 @@
-"""What training asks of a system, and what it gives it."""
+"""The interface between training and a system."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
 from ubg.data.batches.fields import BatchFields
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.data.text.tokenizers import clip_tokenizer, load_tokenizer
-from ubg.params import Network, Params, Tower
-from ubg.retrieval.contract import RetrievalModel
+from ubg.params import Network, Params, Scale, Section, Tower
+from ubg.retrieval.contract import RetrievalModel, TowerConfigs
 
-TOKENIZER = Path("models/tokenizer")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def pretrained_weights(tower: Tower, family: str, part: str) -> dict[str, Any] | None:
-    """None: a tower is to fetch the weights that it names."""
+def architecture(tower: Tower, family: str, part: str) -> dict[str, Any] | None:
+    """What to build a tower from at random; None where the weights that it names are fetched."""
     return None
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a system takes from elsewhere, as far as it needs it. `plan` has stand-ins for it.
-
-    Attributes:
-        t5_tokenizer: reads the tokenizer that an earlier stage made.
-        clip_tokenizer: that of CLIP, by the source of its text tower.
-        tower_config: for a tower with a source, its family and part: the architecture to build it
-            from at random, or None to fetch its weights.
-        vq_tokens: the codes of the images in a pack; None: read what an earlier stage wrote.
-    """
-
-    t5_tokenizer: Callable[[], Any] = lambda: load_tokenizer(TOKENIZER)
-    clip_tokenizer: Callable[[str | None], Any] = clip_tokenizer
-    tower_config: Callable[[Tower, str, str], dict[str, Any] | None] = pretrained_weights
-    vq_tokens: Callable[[ImagePack], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,13 +31,14 @@ class Run:
         params: all of them.
         table: all annotations whose image is in the pack.
         pack: the images.
-        inputs: the rest.
+        stand_ins: functions that a plan has called in place of those that read what other stages
+            made, by the name of the reader.
     """
 
     params: Params
     table: pd.DataFrame
     pack: ImagePack
-    inputs: Inputs = Inputs()
+    stand_ins: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     @cached_property
     def training_rows(self) -> pd.DataFrame:
@@ -68,6 +51,30 @@ class Run:
         return TokenisedCaptions(
             tokenizer, self.training_rows["caption"].tolist(), max_tokens, fields
         )
+
+    def read(self, reader: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        """What `reader` gives for these arguments, or its stand-in."""
+        return self.stand_ins.get(reader.__name__, reader)(*arguments, **options)
+
+    def architectures(self, **towers: tuple[Tower, str, str]) -> TowerConfigs:
+        """Of those of the towers, each with its family and part, whose weights are not fetched."""
+        found = {name: self.read(architecture, *tower) for name, tower in towers.items()}
+        return {name: config for name, config in found.items() if config is not None}
+
+
+def network_values(preset: Scale) -> dict[str, Any]:
+    """The values in a preset of what all networks have in common."""
+    return {
+        "image": preset.image,
+        "max_tokens": preset.tokenizer.max_tokens,
+        "attention": preset.towers.attention,
+        "embedding_dim": preset.embedding_dim,
+    }
+
+
+def loss_weights(losses: Section) -> dict[str, float]:
+    """The weight of each loss that is on, by the name that models return it under."""
+    return {f"{name}_loss": weight for name, weight in losses if weight is not None}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from ubg.data.batches.augment import (
     Draws,
     augment_images,
     draw_augmentation,
-    flip_alone,
-    hide_patches,
     no_augmentation,
     normalisation_table,
 )
@@ -166,33 +164,3 @@ def test_noise_fills_the_box_with_independent_normal_numbers():
     np.testing.assert_array_equal(black, np.broadcast_to(TABLE[:, 0], black.shape))
     again = augmented(images[::-1], draw(noise, 64, 64, 64))
     np.testing.assert_array_equal(again, out)
-
-
-def test_flip_alone_neither_crops_nor_erases():
-    images = random_images(16, 12, 8)
-    noise = sections.augmentation(flip=0.5, pad=4, erase=1, erase_fill="noise")
-    draws = draw(noise, 16, 12, 8)
-    flips = draws.geometry_B7[:, 0]
-    before = draws.geometry_B7.copy()
-    expected = np.stack(
-        [naive(image, [flip, *[0] * 6], 0) for image, flip in zip(images, flips, strict=True)]
-    )
-    assert 0 < flips.sum() < 16
-    np.testing.assert_array_equal(augmented(images, flip_alone(draws)), expected)
-    np.testing.assert_array_equal(draws.geometry_B7, before)
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(4, 2), (1, 1), (12, 8), (3, 4)])
-def test_hidden_patches_are_0_and_nothing_else_is(rows, columns):
-    rng = np.random.default_rng(rows)
-    images = rng.normal(size=(5, 3, 12, 8)).astype(np.float32)
-    masked = rng.random((5, rows * columns)) < 0.5
-    expected = images.copy()
-    for b in range(5):
-        for y in range(12):
-            for x in range(8):
-                patch = y // (12 // rows) * columns + x // (8 // columns)
-                if masked[b, patch]:
-                    expected[b, :, y, x] = 0
-    hide_patches(images, masked, rows, columns)
-    np.testing.assert_array_equal(images, expected)

@@ -45,10 +45,12 @@ def load(network: ToyNetwork, vocab_size: int, configs) -> Toy:
 
 def task(run):
     from ubg.data.batches.fields import CaptionFields
-    from ubg.training.task import TOKENIZER, Task
+    from ubg.data.text.tokenizers import TOKENIZER, load_tokenizer
+    from ubg.training.task import Task, network_values
 
-    network = ToyNetwork.of(run.params.preset)
-    tokenizer = run.inputs.t5_tokenizer()
+    preset = run.params.preset
+    network = ToyNetwork(**network_values(preset), toy=preset.toy)
+    tokenizer = run.read(load_tokenizer, TOKENIZER)
     model = Toy(network, len(tokenizer))
     return Task(
         model=model,

@@ -29,6 +29,7 @@ from ubg.towers.relative_bias import GridBias, Positions, sequence_bias
 from ubg.towers.shared import SharedTextImageEncoder
 from ubg.towers.text import t5_encoder
 from ubg.towers.vision import siglip_vision
+from ubg.training.task import loss_weights
 
 VARIANTS = [
     {"positions": positions, "pooling": pooling, "cls_token": cls_token}
@@ -50,7 +51,7 @@ def test_losses_are_those_of_the_embeddings(with_itc):
     if with_itc:
         expected["itc_loss"] = itc_loss(image, text, 1 / scale.temperature)
     found = model(batch)
-    assert found.keys() == expected.keys() == losses.weights().keys()
+    assert found.keys() == expected.keys() == loss_weights(losses).keys()
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value)
 

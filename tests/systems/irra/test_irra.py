@@ -15,6 +15,7 @@ from ubg.runtime.checkpoint import save_weights
 from ubg.systems.irra.model import last_token
 from ubg.systems.irra.word_masking import IGNORED
 from ubg.training.loop import weighted_sum
+from ubg.training.task import loss_weights
 
 COMBINATIONS = [names for count in range(1, 6) for names in combinations(sorted(ALL_LOSSES), count)]
 
@@ -49,7 +50,7 @@ def test_losses_are_those_of_separate_passes(contrast_on, soft_labels, attention
     scale = irra_scale(contrast_on=contrast_on, soft_labels=soft_labels, attention=attention)
     model, batch = build_irra(scale).eval(), irra_batch()
     losses = model(batch)
-    assert losses.keys() == scale.irra.losses.weights().keys()
+    assert losses.keys() == loss_weights(scale.irra.losses).keys()
     torch.testing.assert_close(
         losses, expected_losses(model, batch, contrast_on, soft_labels), atol=1e-5, rtol=1e-4
     )
@@ -80,7 +81,7 @@ def test_any_combination_of_losses_trains_both_towers(names):
         del batch["mlm_ids"], batch["mlm_labels"]
     losses = model(batch)
     assert losses.keys() == {f"{name}_loss" for name in names}
-    weighted_sum(losses, scale.irra.losses.weights()).backward()
+    weighted_sum(losses, loss_weights(scale.irra.losses)).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
@@ -130,7 +131,7 @@ def test_saved_model_has_no_heads_and_the_embeddings_of_the_trained_one(tmp_path
     scale = irra_scale(conv_stem=conv_stem, learn_temperature=True)
     model, batch = build_irra(scale).train(), irra_batch()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    weighted_sum(model(batch), scale.irra.losses.weights()).backward()
+    weighted_sum(model(batch), loss_weights(scale.irra.losses)).backward()
     optimiser.step()
     model.eval()
     parts = model.saved_parts()

@@ -20,6 +20,7 @@ from tiny_models import (
 from ubg.losses.generation import IGNORED
 from ubg.runtime.checkpoint import save_weights
 from ubg.training.loop import weighted_sum
+from ubg.training.task import loss_weights
 
 # Precise and dropout-free, or all at once that draws random numbers or keeps statistics.
 SCALES = [
@@ -46,7 +47,7 @@ def step(model, batch, weights):
 @pytest.mark.parametrize("branch", BRANCHES)
 def test_without_weight_gradients_and_statistics_are_exactly_those_of_phase_3(sizes, branch):
     scale, generation = tiny_scale(**sizes), tiny_generation(text_dropout=0.3, **branch)
-    weights = scale.losses.weights()
+    weights = loss_weights(scale.losses)
     phase3, phase4 = build_phase3(scale), build_phase4(scale, generation)
     expected = step(phase3, retrieval_batch(), weights)
     found = step(phase4, full_batch(generation), weights | {"gen_loss": 0.0})
@@ -59,7 +60,7 @@ def test_without_weight_gradients_and_statistics_are_exactly_those_of_phase_3(si
 
 def test_with_weight_the_branch_teaches_the_shared_weights():
     scale, generation = tiny_scale(), tiny_generation()
-    weights = scale.losses.weights()
+    weights = loss_weights(scale.losses)
     without = step(build_phase3(scale), retrieval_batch(), weights)
     found = step(build_phase4(scale, generation), full_batch(generation), weights | {"gen_loss": 1})
     for part in ("vision.", "encoder.text.", "encoder.image_to_token", "encoder.modality"):
@@ -83,7 +84,7 @@ def test_saved_model_has_no_decoder_and_the_embeddings_of_the_trained_one(tmp_pa
     scale, generation = tiny_scale(**sizes), tiny_generation(masked_patch="embedding")
     model, batch = build_phase4(scale, generation), full_batch(generation)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    step(model, batch, scale.losses.weights() | {"gen_loss": 1.0})
+    step(model, batch, loss_weights(scale.losses) | {"gen_loss": 1.0})
     optimiser.step()
     model.eval()
     parts = model.saved_parts()

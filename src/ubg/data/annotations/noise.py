@@ -1,8 +1,8 @@
-"""Noisy correspondence: training captions at images that they do not describe.
+"""Noisy correspondence: training captions assigned to images that they do not describe.
 
-A share of the captions is exchanged among each other, as in the literature on noisy correspondence
-(Huang et al., NeurIPS 2021), with the difference that none stays with its own identity, so that the
-rate is what it says. Validation and test stay clean.
+A share of the captions is permuted, as in the literature on noisy correspondence (Huang et al.,
+NeurIPS 2021). Unlike there, no permuted caption stays with its own identity, so that the actual
+noise rate equals the one that was set. Validation and test stay clean.
 """
 
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ def exchange_captions(table: "pd.DataFrame", rate: float, seed: int) -> "pd.Data
 
 
 def _derangement(pids: NDArray[np.int64], rate: float, shuffler: Shuffler) -> NDArray[np.int64]:
-    """For each of N captions the one whose text it gets, [N]: a permutation, never within a pid."""
+    """Which caption's text each of N captions gets, [N]: a permutation, never within a pid."""
     largest = np.unique(pids, return_counts=True)[1].max()
     if 2 * largest > len(pids):
         raise ValueError(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 class Shuffler:
     """A stream of random orders.
 
-    NumPy promises the raw numbers of PCG64 for good, of a `Generator`'s methods it does not.
+    NumPy guarantees that PCG64's raw numbers never change, but not the methods of `Generator`.
     """
 
     def __init__(self, seed: int) -> None:

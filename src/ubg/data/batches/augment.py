@@ -73,13 +73,6 @@ def no_augmentation(size: int) -> Draws:
     return Draws(np.zeros((size, 7), np.int32), np.zeros(size, np.uint64))
 
 
-def flip_alone(draws: Draws) -> Draws:
-    """The mirroring of `draws` without crop and erasing."""
-    geometry_B7 = np.zeros_like(draws.geometry_B7)
-    geometry_B7[:, 0] = draws.geometry_B7[:, 0]
-    return Draws(geometry_B7, np.zeros_like(draws.noise_B))
-
-
 def draw_augmentation(
     augmentation: Augmentation,
     seed: int,
@@ -164,20 +157,6 @@ def augment_images(
                     for x in range(len(target)):
                         target[x] = values[source[x, c]]
         _erase(out_BCHW[b], geometry_B7[b, 3:], noise_B[b])
-
-
-@numba.njit(nogil=True, cache=True)
-def hide_patches(
-    images_BCHW: NDArray[np.float32], masked_BN: NDArray[np.bool_], rows: int, columns: int
-) -> None:
-    """Set the masked patches of normalised images to 0, the mean colour, in place."""
-    batch, _, height, width = images_BCHW.shape
-    patch_height, patch_width = height // rows, width // columns
-    for b in range(batch):
-        for n in range(rows * columns):
-            if masked_BN[b, n]:
-                top, left = n // columns * patch_height, n % columns * patch_width
-                images_BCHW[b, :, top : top + patch_height, left : left + patch_width] = 0.0
 
 
 @numba.njit(nogil=True, cache=True)

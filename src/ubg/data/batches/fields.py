@@ -43,8 +43,8 @@ class BatchFields(Protocol):
     """Some fields of every batch.
 
     Attributes:
-        images: names of the fields that are images of the pack's size. The loader has room for
-            them that it uses again, since a fresh tensor costs more than what is written to it.
+        images: names of the fields that are images of the pack's size. The loader reuses buffers
+            for them, since allocating a new tensor costs more than filling it.
     """
 
     images: Sequence[str]

@@ -1,7 +1,8 @@
 """Batches for training and evaluation, prepared ahead of the consumer in background threads.
 
-Image tensors live in a small ring of buffers: **a batch's images hold until the next batch is asked
-for**. Copy them to keep them. With CUDA the buffers are pinned, and `images.to(device,
+Image tensors live in a small ring of buffers: **a batch's images are valid only until the next
+batch is requested**. Copy them to keep them. With CUDA the buffers are pinned, and
+`images.to(device,
 non_blocking=True)` is safe: a buffer is refilled only when the work queued on the consumer's stream
 by the time it asked for the next batch is done.
 """
@@ -156,13 +157,13 @@ class _Buffer:
         self._last_use: torch.cuda.Event | None = None
 
     def arrays(self, size: int) -> tuple[Any, ...]:
-        """Room for `size` images, raw and as each tensor, once the GPU has read what was there."""
+        """Space for `size` images, raw and per tensor, once the GPU has read the old ones."""
         if self._last_use is not None:
             self._last_use.synchronize()
         return self._raw[:size], *(images[:size] for images in self._images)
 
     def mark_last_use(self) -> None:
-        """Whatever reads the images has been queued on the current CUDA stream."""
+        """Mark on the current CUDA stream that all work that reads the images has been queued."""
         if self._images.is_pinned():
             self._last_use = torch.cuda.Event()
             self._last_use.record()
@@ -189,10 +190,10 @@ def _prefetch(
     ring: _Ring,
     workers: int,
 ) -> Iterator[T]:
-    """`prepare` run in threads on one task after the other, `BATCHES_AHEAD` of them ahead.
+    """Run `prepare` on the tasks in background threads, `BATCHES_AHEAD` ahead of the consumer.
 
-    An exception in `prepare` is raised in the consumer at the batch where it arose. The threads end
-    with the iteration, also when it is left early.
+    An exception in `prepare` is raised in the consumer at the batch where it arose. The threads
+    stop when the iteration ends, also if it is abandoned early.
     """
     waiting = iter(tasks)
     running: deque[tuple[_Buffer, Future[T]]] = deque()

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.params import Training
+
 
 class Share(NamedTuple):
     """Which process this is, and how many there are that share every batch."""
@@ -42,9 +44,9 @@ class Sampler(ABC):
 class RandomSampler(Sampler):
     """Every caption once per epoch, in an order that depends on seed and epoch alone.
 
-    An epoch is one pass over the captions, each with its image, as in IRRA. The samples that do
-    not fill a last batch on every process are left out of that epoch: a contrastive loss is as good
-    as its negatives, and processes must take equally many steps.
+    An epoch is one pass over the captions, each with its image, as in IRRA. Samples left over after
+    the last full batch of all processes are dropped from that epoch: a contrastive loss needs its
+    full number of negatives, and all processes must take the same number of steps.
 
     Args:
         size: number of samples.
@@ -83,11 +85,11 @@ class RandomSampler(Sampler):
 
 
 class IdentitySampler(Sampler):
-    """Every identity once per epoch, by K captions of as many of its images.
+    """Every identity once per epoch, with K of its images and one caption of each.
 
     An identity with fewer than K images repeats them, with other captions as long as there are any.
-    Where the last batch is not full, identities that came earlier in the epoch fill it up; no batch
-    has an identity twice.
+    If the last batch is not full, it is filled up with identities from the start of the epoch; no
+    batch has an identity twice.
 
     Args:
         pids: [N], identity of each sample.
@@ -145,7 +147,7 @@ class IdentitySampler(Sampler):
             yield np.concatenate([self._draw(epoch, identity) for identity in chosen])
 
     def _draw(self, epoch: int, identity: int) -> NDArray[np.int64]:
-        """K rows of an identity: every image before any again, every caption likewise."""
+        """K rows of an identity; an image, or a caption of it, repeats only after all were used."""
         images = self._captions_of_images[identity]
         rng = np.random.default_rng([self.seed, epoch, identity])
         shuffled = [rng.permutation(images[i]) for i in rng.permutation(len(images))]
@@ -162,22 +164,27 @@ def _runs(rows: NDArray[np.int64], keys: NDArray[np.int64]) -> list[NDArray[np.i
 
 
 def batches_by_length(lengths: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """All samples, shortest first, in batches of little padding that are equally much to compute.
+    """All samples, shortest first, in batches with little padding and about equal cost.
 
-    With equally many samples, the batch of the longest would take several times the memory of the
-    others, and on CPU leave the caches.
+    With the same number of samples in each batch, the batch of the longest samples would take
+    several times the memory of the others and, on CPU, no longer fit into the caches.
 
     Args:
         lengths: int64 [N], in tokens.
-        batch_size: sets the budget of tokens of a batch, padding included: that of as many samples
-            of average length. A single sample may have more.
+        batch_size: sets the token budget of a batch, padding included: `batch_size` samples of
+            average length. A single sample may exceed it.
 
     Yields:
         int64 [B], positions in `lengths`; equal lengths keep their order.
     """
     order = np.argsort(lengths, kind="stable")
     while len(order):
-        padded = lengths[order] * np.arange(1, len(order) + 1)  # were the batch to end here
+        padded = lengths[order] * np.arange(1, len(order) + 1)  # tokens of a batch that ends here
         size = np.searchsorted(padded * len(lengths), batch_size * lengths.sum(), side="right")
         batch, order = np.split(order, [max(1, int(size))])
         yield batch
+
+
+def samples_drawn_together(training: Training) -> int:
+    """How many samples of a batch are drawn as one: those of an identity, or one."""
+    return training.images_per_identity if training.sampler == "identity" else 1

@@ -1,4 +1,4 @@
-"""One image file, which may be anything, to pixels of the wanted size."""
+"""Decoding of an untrusted image file to pixels of a given size."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ MAX_BYTES = 256 * 2**20
 LARGE_PIXELS = 4_000_000
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 
-# Threads decode at once, and a picture of `MAX_PIXELS` takes more than a gigabyte while it is.
+# Threads decode in parallel, and decoding an image of `MAX_PIXELS` takes more than a gigabyte.
 _one_large_at_a_time = threading.Lock()
 
 

@@ -92,8 +92,8 @@ class ImagePack:
     ) -> NDArray[np.uint8]:
         """Copy images into `out`, or into a new array: uint8 [B, H, W, 3].
 
-        The kernel is told the whole batch first, so that a cold disk serves it at once instead of
-        page fault by page fault.
+        The kernel is told first which parts of the file the batch needs, so that an uncached file
+        is read from disk for the whole batch at once, not image by image.
 
         Args:
             rows: int64 [B], see `row_of`.

@@ -36,7 +36,7 @@ def count_tokens(captions: Sequence[str]) -> NDArray[np.int64]:
 
 @cache
 def _tokenizer() -> Any:
-    """CLIP's tokenizer but for the numbers of the tokens, which lengths do not need."""
+    """CLIP's tokenizer, except that token ids differ; lengths do not depend on them."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
 

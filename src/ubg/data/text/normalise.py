@@ -1,4 +1,4 @@
-"""The one form of a caption that every tokenizer is fed, without importing PyTorch."""
+"""Caption normalisation, shared by all tokenizers; does not import PyTorch."""
 
 import re
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ubg.data.text.normalise import normalise_caption
 
+TOKENIZER = Path("models/tokenizer")
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"  # ids 0, 1 and 2, as in T5
 MAX_PIECE_LENGTH = 16
 MAX_SEED_PIECES = 200_000
@@ -179,9 +180,9 @@ def _train_unigram(texts: Sequence[str], vocab_size: int) -> list[tuple[str, flo
 def _seed_lines(words: Counter[str]) -> Iterator[str]:
     """Candidate pieces of more than one character, with how often the captions hold them.
 
-    Left alone, the trainer counts each distinct word once; where few words make up all captions, no
-    whole word then becomes a piece. Punctuation stays apart, or `coat,` would take a place beside
-    `coat`.
+    By default the trainer counts each distinct word once; if the captions consist of few distinct
+    words, no whole word then becomes a piece. Punctuation is kept separate, or `coat,` would take
+    up a piece in addition to `coat`.
     """
     pieces: Counter[str] = Counter()
     for word, count in words.items():
@@ -189,6 +190,6 @@ def _seed_lines(words: Counter[str]) -> Iterator[str]:
             for start in range(len(run)):
                 for stop in range(start + 2, min(start + MAX_PIECE_LENGTH, len(run)) + 1):
                     pieces[run[start:stop]] += count
-    # Ties in an order of their own, so that the file does not hang on the order of the captions.
+    # Ties are sorted by piece, so that the file does not depend on the order of the captions.
     ranked = sorted(pieces.items(), key=lambda item: (-item[1], item[0]))
     return (f"{piece}\t{count}\n" for piece, count in ranked[:MAX_SEED_PIECES])

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from ubg.params import AlignedNetwork
 from ubg.retrieval.contract import TowerConfigs
 from ubg.systems.aligned.model import AlignedModel
-from ubg.towers.text import TextEncoder, masked_mean
+from ubg.towers.text import TextEncoder, masked_mean, t5_encoder
 from ubg.towers.vision import VisionEncoder
 
 
@@ -30,3 +30,19 @@ class DualEncoder(AlignedModel):
 
     def pretrained_modules(self) -> list[nn.Module]:
         return [tower for tower in (self.vision, self.text) if tower.pretrained]
+
+
+def build_dual_encoder(
+    vision: VisionEncoder, network: AlignedNetwork, vocab_size: int, configs: TowerConfigs
+) -> DualEncoder:
+    """The model of phase 1 or 2; random weights come from torch's global generator.
+
+    Args:
+        vision: its image tower.
+        network: its towers and sizes.
+        vocab_size: tokens that the T5 tokenizer knows.
+        configs: the architecture of "text" as `tower_configs` gave it; then no pretrained weight is
+            fetched, and the caller loads the weights.
+    """
+    text = t5_encoder(network.t5, vocab_size, network.attention, configs.get("text"))
+    return DualEncoder(vision, text, network)

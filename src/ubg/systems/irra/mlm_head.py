@@ -13,9 +13,9 @@ from ubg.towers.quick_gelu import replace_quick_gelu
 class MaskedLanguageModel(nn.Module):
     """IRRA's implicit relation reasoning (arXiv 2303.12501, section 3.2): scores for hidden words.
 
-    The tokens of the masked caption look up the tokens of the image by cross-attention; what they
-    find goes through a transformer of CLIP's layers and a head like BERT's. As in the paper the
-    caption's own tokens enter as queries alone, with no residual connection past the image.
+    The tokens of the masked caption attend to the tokens of the image by cross-attention; the
+    result goes through a transformer of CLIP's layers and a head like BERT's. As in the paper the
+    caption tokens are only queries: no residual connection bypasses the cross-attention.
 
     Legend: B batch, T text tokens, N image tokens, D width, P scored positions, V vocabulary.
 

@@ -28,6 +28,7 @@ class Irra(RetrievalModel):
     """
 
     caption_fields = CLIP_FIELDS
+    inner = ("objective",)
 
     def __init__(
         self, vision: VisionEncoder, text: ClipTextEncoder, objective: "IrraObjective | None"

@@ -1,4 +1,4 @@
-"""What IRRA trains by: any combination of its five losses, and the weights that they need."""
+"""IRRA's training objective: any combination of its five losses, with the modules they train."""
 
 import math
 

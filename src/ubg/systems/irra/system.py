@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 def task(run: "Run") -> "Task":
     """What training takes."""
     from ubg.data.batches.fields import CaptionFields
+    from ubg.data.text.tokenizers import clip_tokenizer
     from ubg.systems.irra.objective import with_objective
     from ubg.systems.irra.word_masking import MaskedWordFields, caption_masking
-    from ubg.training.task import Task
+    from ubg.training.task import Task, loss_weights, network_values
 
-    network, params = IrraNetwork.of(run.params.preset), run.params.preset.irra
-    tokenizer = run.inputs.clip_tokenizer(network.clip_text.pretrained)
-    configs = {
-        "vision": run.inputs.tower_config(network.clip, "clip", "vision"),
-        "text": run.inputs.tower_config(network.clip_text, "clip", "text"),
-    }
-    known = {tower: config for tower, config in configs.items() if config is not None}
-    model = build(network, len(tokenizer), known)
+    preset, params = run.params.preset, run.params.preset.irra
+    network = IrraNetwork(
+        **network_values(preset), clip=preset.towers.clip, clip_text=preset.towers.clip_text
+    )
+    tokenizer = run.read(clip_tokenizer, network.clip_text.pretrained)
+    towers = run.architectures(
+        vision=(network.clip, "clip", "vision"), text=(network.clip_text, "clip", "text")
+    )
+    model = build(network, len(tokenizer), towers)
 
     captions = run.training_captions(tokenizer, model.caption_fields)
     fields: list[BatchFields] = [CaptionFields(captions)]
@@ -41,7 +43,7 @@ def task(run: "Run") -> "Task":
         network=network,
         tokenizer=tokenizer,
         fields=fields,
-        loss_weights=lambda epochs: params.losses.weights(),
+        loss_weights=lambda epochs: loss_weights(params.losses),
     )
 
 

@@ -21,17 +21,17 @@ OWN_STREAM = np.uint64(0x6D6C6D)  # keeps these draws apart from those of the au
 class CaptionMasking:
     """BERT's masking (arXiv 1810.04805, section 3.1), drawn from (seed, epoch, caption).
 
-    Every token is scored with probability `ratio`, the first, the final and padding never; of those
-    80 % become the mask token, 10 % any token, and 10 % stay. A caption that would have none gets
-    one, as in the code of IRRA.
+    Every token is selected for prediction with probability `ratio`, except the first, the final and
+    padding. Of the selected tokens 80 % become the mask token, 10 % a random token, and 10 % stay.
+    A caption without a selected token gets one, as in the code of IRRA.
 
     Attributes:
-        ratio: share of the tokens that are scored.
-        words: ids below it are tokens of text, those from it on special.
+        ratio: share of the tokens that are selected.
+        words: ids below it are tokens of text, all others are special tokens.
         mask_id: of the mask token.
         seed: of the run.
-        seen_ids: int64 [S], ascending; the tokens to guess among, a label then being a place in
-            this list. None: all of the vocabulary, a label being an id.
+        seen_ids: int64 [S], ascending: the tokens to predict among; a label is an index into this
+            list. None: the whole vocabulary; a label is a token id.
     """
 
     ratio: float

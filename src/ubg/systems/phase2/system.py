@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from ubg.params import AlignedNetwork
 from ubg.retrieval.contract import TowerConfigs
-from ubg.systems.aligned.dual_encoder import DualEncoder
+from ubg.systems.aligned.dual_encoder import DualEncoder, build_dual_encoder
 from ubg.systems.contract import System
-from ubg.towers.text import t5_encoder
 from ubg.towers.vision import siglip_vision
 
 if TYPE_CHECKING:
@@ -15,28 +14,17 @@ if TYPE_CHECKING:
 
 
 def build(network: AlignedNetwork, vocab_size: int, configs: TowerConfigs) -> DualEncoder:
-    """The model; random weights come from torch's global generator.
-
-    Args:
-        network: its towers and sizes.
-        vocab_size: tokens that the T5 tokenizer knows.
-        configs: architectures of towers as `tower_configs` gave them; for these no pretrained
-            weight is fetched, and the caller loads the weights.
-    """
-    size, attention = network.image, network.attention
-    return DualEncoder(
-        siglip_vision(network.vision, size, attention, configs.get("vision")),
-        t5_encoder(network.t5, vocab_size, attention, configs.get("text")),
-        network,
-    )
+    """The model; see `build_dual_encoder`."""
+    vision = siglip_vision(network.vision, network.image, network.attention, configs.get("vision"))
+    return build_dual_encoder(vision, network, vocab_size, configs)
 
 
 def task(run: "Run") -> "Task":
     """What training takes."""
-    from ubg.systems.aligned.task import aligned_task
+    from ubg.systems.aligned.task import aligned_network, aligned_task
 
     preset = run.params.preset
-    network = AlignedNetwork.of(preset, preset.towers.siglip)
+    network = aligned_network(preset, preset.towers.siglip)
     return aligned_task(run, network, "siglip", partial(build, network))
 
 

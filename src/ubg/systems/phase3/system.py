@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def task(run: "Run") -> "Task":
     """What training takes."""
-    from ubg.systems.aligned.task import aligned_task
+    from ubg.systems.aligned.task import aligned_task, shared_network
 
     preset = run.params.preset
-    network = SharedNetwork.of(preset, preset.towers.siglip)
+    network = shared_network(preset, preset.towers.siglip)
     return aligned_task(run, network, "siglip", partial(build, network))
 
 

@@ -21,14 +21,10 @@ from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.phase4.measure import HeldOut, captions_of_others, own_captions, score
 from ubg.systems.phase4.model import GenerativeModel, add_generator
 from ubg.systems.phase4.targets import Codes, GenerationTargets
-from ubg.vqgan.codes.store import VqTokens
-from ubg.vqgan.model.folder import vqgan_fingerprint
+from ubg.vqgan.codes.store import VQ_TOKENS, VqTokens
+from ubg.vqgan.model.folder import VQGAN_FOLDER, vqgan_fingerprint
 
-VQ_TOKENS, VQGAN, GENERATOR = (
-    Path("data/vq_tokens.h5"),
-    Path("models/vqgan"),
-    Path("models/phase4_generator"),
-)
+GENERATOR = Path("models/phase4_generator")
 
 
 def gen_loss_weight(gen_weight: float, warmup_epochs: float, epochs: float) -> dict[str, float]:
@@ -52,7 +48,7 @@ class Branch:
     held_out: HeldOut
 
     def validate(self, batch_size: int) -> dict[str, float]:
-        """CE and accuracy on validation, and what a caption of another identity costs, nats."""
+        """CE and accuracy on validation, and how much CE rises with captions of others, nats."""
         table = self.held_out.table
         true = score(self.model, self.held_out, own_captions(table), batch_size)
         shuffled = score(self.model, self.held_out, captions_of_others(table), batch_size)
@@ -70,7 +66,7 @@ def open_tokens(pack: ImagePack) -> VqTokens:
         ValueError: they are missing, damaged, or made of something else.
     """
     tokens = VqTokens(VQ_TOKENS)
-    tokens.check_matches(vqgan_fingerprint(VQGAN), pack.fingerprint, pack.height, pack.width)
+    tokens.check_matches(vqgan_fingerprint(VQGAN_FOLDER), pack.fingerprint, pack.height, pack.width)
     return tokens
 
 

@@ -52,7 +52,7 @@ class MaskedCondition(nn.Module):
             [encoder.embed_text(caption_ids_BT), encoder.embed_image(tokens_BVC)], dim=1
         )
         mask_BL = torch.cat([text_mask_BT, image_mask_BV], dim=1)
-        # After the caption's own end: how much it is padded must not count.
+        # The image begins after the caption's last token, so that padding does not matter.
         lengths_B1 = caption_mask_BT.sum(1, keepdim=True)
         positions = Positions(caption_ids_BT.shape[1], patch_BV, start=lengths_B1)
         return encoder.encode(tokens_BLC, mask_BL, positions), mask_BL
@@ -92,7 +92,7 @@ def indices_of(selected_BN: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _hide_text(mask_BT: Tensor, hidden_B: Tensor) -> Tensor:
-    """Leave the last token, the end of the sequence, of every caption that is hidden."""
+    """Mask every token of a hidden caption except the last one, the end of the sequence."""
     is_last_BT = mask_BT - torch.cat([mask_BT[:, 1:], torch.zeros_like(mask_BT[:, :1])], dim=1)
     return torch.where(hidden_B[:, None], is_last_BT, mask_BT)
 

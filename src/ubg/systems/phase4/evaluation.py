@@ -19,7 +19,6 @@ from ubg.runtime.files import replace_folder
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.contract import Trained
 from ubg.systems.phase4.branch import (
-    VQGAN,
     hold_out,
     load_generative,
     open_tokens,
@@ -39,7 +38,7 @@ from ubg.systems.phase4.model import GenerativeModel
 from ubg.systems.phase4.sheet import DrawnSample, draw_generation_sheet
 from ubg.systems.phase4.targets import GenerationTargets
 from ubg.systems.phase4.wrong_captions import with_another_colour
-from ubg.vqgan.model.folder import load_vqgan
+from ubg.vqgan.model.folder import VQGAN_FOLDER, load_vqgan
 
 PLOTS = Path("plots/phase4/generation")
 DRAWN, DECODING_STEPS = 12, 12
@@ -88,10 +87,8 @@ def evaluate_generation(
             ("predictions", 0.75, "three quarters masked"),
             ("from_captions", 1.0, "all masked: the caption alone"),
         ):
-            fixed = generation.model_copy(
-                update={"mask_ratio": (ratio, ratio), "reveal": 0.0, "text_dropout": 0.0}
-            )
-            targets = GenerationTargets(tokens, grid, fixed, seed=0)
+            fixed = generation.model_copy(update={"mask_ratio": (ratio, ratio)})
+            targets = validation_targets(tokens, grid, fixed)
             samples = _draw_samples(model, held_out, targets, trained)
             draw_generation_sheet(plots / f"{name}.png", f"phase4, {title} ({label})", samples)
     return {"generation": metrics}
@@ -142,7 +139,7 @@ def _draw_samples(
         targets,
     )
     device = next(model.parameters()).device
-    vqgan = load_vqgan(VQGAN).to(device)
+    vqgan = load_vqgan(VQGAN_FOLDER).to(device)
     true_rows = np.arange(len(table))
     completed, masked_BN = [], torch.empty(0)
     for caption_rows in (true_rows, true_rows + len(table)):

@@ -14,9 +14,9 @@ def parallel_decode(
 ) -> Tensor:
     """Fill in unknown codes, the most confident first, in a number of steps.
 
-    After step t of T, cos(pi t / 2T) of the codes that were unknown at first are still unknown: few
-    are fixed while little is known, many at the end. Greedy and deterministic; equally confident
-    positions go in raster order.
+    After step t of T, a share cos(pi t / 2T) of the initially unknown codes is still unknown: the
+    first steps fix few codes, the last ones many. Greedy and deterministic; equally confident
+    positions are taken in raster order.
 
     Args:
         predict: known ids [B, L] to scores of the codes [B, L, V], of which those at unknown

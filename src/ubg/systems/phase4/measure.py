@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ubg.data.batches.augment import hide_patches
 from ubg.data.batches.loader import image_batches
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import gather_batches, own_rows
+from ubg.systems.phase4.hiding import hide_patches
 from ubg.systems.phase4.model import GenerativeModel
 from ubg.systems.phase4.targets import GenerationTargets
 from ubg.systems.phase4.unigram import position_unigram_ce, unigram_ce
@@ -46,8 +46,8 @@ class HeldOut:
 
         Args:
             model: whose normalisation the images get.
-            caption_rows: int64 [rows of the table]; its own row number gives a sample its own
-                caption, another one that of the other row.
+            caption_rows: int64 [rows of the table], the row whose caption each sample gets; a
+                sample's own row number gives it its own caption.
             batch_size: samples at once.
         """
         image_ids = self.table["image_id"].to_numpy(np.int64)
@@ -143,7 +143,7 @@ def captions_of_others(table: pd.DataFrame) -> NDArray[np.int64]:
 def summarise_generation(
     true: Scores, shuffled: Scores, training_ids_NL: NDArray[np.integer], codes: int
 ) -> dict[str, NDArray[np.float64]]:
-    """What each prediction cost and what it would have cost otherwise, [P] each, nats."""
+    """Cross-entropy (nats) and accuracy of each prediction, and baseline cross-entropies, [P]."""
     assert np.array_equal(true.target_ids_P, shuffled.target_ids_P)
     return {
         "ce": true.ce_P,

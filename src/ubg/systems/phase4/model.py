@@ -16,6 +16,8 @@ class GenerativeModel(RetrievalModel):
     Retrieval comes first in every step, so that its random draws are those of phase 3.
     """
 
+    inner = ("retrieval",)
+
     def __init__(self, retrieval: SharedEncoderModel, generator: Generator, label_smoothing: float):
         super().__init__()
         self.retrieval = retrieval

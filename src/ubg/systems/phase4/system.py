@@ -1,5 +1,6 @@
 """Phase 4: phase 3 with a decoder that predicts the codes of the masked image while it trains."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
 
 def task(run: "Run") -> "Task":
     """What training takes: phase 3's, and the branch unless the params switch it off."""
-    from dataclasses import replace
-
     from ubg.systems.aligned.shared_encoder import SharedEncoderModel
-    from ubg.systems.aligned.task import aligned_task
+    from ubg.systems.aligned.task import aligned_task, shared_network
     from ubg.systems.phase4.branch import (
-        VQ_TOKENS,
         Branch,
         gen_loss_weight,
         hold_out,
@@ -33,16 +31,16 @@ def task(run: "Run") -> "Task":
     )
     from ubg.systems.phase4.model import add_generator
     from ubg.systems.phase4.targets import GenerationTargets
+    from ubg.vqgan.codes.store import VQ_TOKENS
 
     params, preset, generation = run.params, run.params.preset, run.params.generation
-    network = SharedNetwork.of(preset, preset.towers.siglip)
+    network = shared_network(preset, preset.towers.siglip)
     retrieval = aligned_task(run, network, "siglip", partial(build, network))
     if not generation.enable_gen:
         return replace(retrieval, write_parts=partial(write_generator, generation, None))
 
     assert isinstance(retrieval.model, SharedEncoderModel)
-    read_tokens, grid = run.inputs.vq_tokens or open_tokens, retrieval.model.vision.grid
-    tokens = read_tokens(run.pack)
+    tokens, grid = run.read(open_tokens, run.pack), retrieval.model.vision.grid
     length = tokens.grid[0] * tokens.grid[1]
     held_out = hold_out(
         # One caption of every image: this is measured after every epoch.

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ubg.data.batches.augment import flip_alone, hide_patches
 from ubg.data.batches.fields import Batch, Samples
 from ubg.losses.generation import IGNORED
 from ubg.params import Generation
 from ubg.systems.phase4.decoder import UNKNOWN
+from ubg.systems.phase4.hiding import flip_alone, hide_patches
 from ubg.systems.phase4.masking import draw_masks
 
 Flags = TypeVar("Flags", NDArray[np.bool_], torch.Tensor)

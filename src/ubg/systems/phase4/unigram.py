@@ -29,8 +29,8 @@ def position_unigram_ce(
 ) -> NDArray[np.float64]:
     """Cross-entropy of each target under the frequencies of the codes at its position, [P], nats.
 
-    The frequencies at a position are shrunk towards those of all positions, with the strength that
-    suits the targets best: the floor is as low as it can be made.
+    The frequencies at a position are shrunk towards those of all positions, with the one of
+    `PRIOR_STRENGTHS` that suits the targets best, which makes the baseline as strong as possible.
 
     Args:
         training_ids_NL: codes of N training images at L positions.

@@ -2,7 +2,7 @@
 
 import re
 
-# Each colour becomes one that nobody takes for it, and that stands behind "a", not "an".
+# Each colour becomes a clearly different one that follows the article "a", not "an".
 OTHER_COLOUR = {
     "red": "blue",
     "blue": "red",

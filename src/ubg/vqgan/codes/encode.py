@@ -14,9 +14,11 @@ from ubg.data.images.image_pack import ImagePack
 from ubg.params import VqTokens
 from ubg.runtime.checkpoint import checkpoint_folder
 from ubg.runtime.files import fingerprint
-from ubg.vqgan.codes.store import ENCODING_VERSION, Origin, write_vq_tokens
+from ubg.runtime.pipeline import rooms_digest
+from ubg.vqgan.codes.store import Origin, write_vq_tokens
 from ubg.vqgan.model.vqgan import VQGAN, to_signed
 
+ROOMS = ("src/ubg/vqgan/model", "src/ubg/vqgan/codes")  # that decide an id
 SAMPLE = 64  # images whose ids are compared with those of float32
 
 
@@ -26,9 +28,9 @@ def encode_pack(
     """Write the ids of every image of `pack` and of its mirror image; see `ubg.vqgan.codes.store`.
 
     Started through Accelerate, each process takes every n-th batch and the main process writes
-    `output`. Killed at any moment and called again, by however many processes, it goes on; a batch
-    always holds the same images, so that `output` has the same bytes as that of one process never
-    stopped.
+    `output`. If it is killed at any moment and called again, by any number of processes, it
+    resumes. A batch always holds the same images, so that `output` has the same bytes as that of
+    one uninterrupted process.
 
     Raises:
         ValueError: the images' sides are no multiples of what one code stands for.
@@ -40,7 +42,7 @@ def encode_pack(
         vqgan_fingerprint,
         pack.fingerprint,
         params.model_dump(),
-        ENCODING_VERSION,
+        rooms_digest(ROOMS),
         torch.__version__,
         state.device.type,
     )
@@ -98,7 +100,7 @@ def encode_rows(
     device = next(vqgan.parameters()).device
     pixels_BHW3 = torch.from_numpy(pack.read(rows)).to(device)
     ids = []
-    # On a GPU the same float32 convolutions at every call: no TF32, no search for the fastest.
+    # On a GPU, reproducible float32 convolutions: no TF32, no autotuning.
     exact = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
@@ -110,10 +112,10 @@ def encode_rows(
 
 
 class Progress:
-    """The ids so far, in a file that a kill cannot spoil and that processes may share.
+    """The ids encoded so far, in a file that survives a kill and that processes may share.
 
-    Each id is kept plus one, as int32 [N, 2, L]: what was never written reads as zero, and an image
-    is done when it holds none. Neither a second file nor the order of writes matters.
+    Ids are stored plus one, as int32 [N, 2, L]: a zero is an id not yet written, and an image is
+    done when it has no zeros. This needs no second file and no order of writes.
     """
 
     def __init__(self, path: Path, images: int, codes_per_image: int, batch_size: int) -> None:

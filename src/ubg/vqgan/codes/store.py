@@ -16,6 +16,7 @@ from ubg.runtime.files import replace_file
 if TYPE_CHECKING:
     import h5py
 
+VQ_TOKENS = Path("data/vq_tokens.h5")
 FORMAT_VERSION = 1
 # Raise it whenever a change of the encoding code changes ids.
 ENCODING_VERSION = 1
@@ -36,7 +37,7 @@ class Origin:
         vqgan: fingerprint of the VQGAN's config and encoder.
         image_pack: fingerprint of the pack.
         precision: "fp32" or "bf16", of the encoder.
-        changed_share: share of the ids of a sample that float32 gives otherwise, 0 to 1.
+        changed_share: share of ids that differ from those of float32, 0 to 1, on a sample.
         encoding_version: of the code that encoded.
         format_version: of the file.
     """

@@ -11,7 +11,7 @@ class Adversary(nn.Module):
     """Discriminator and both sides' losses (Esser et al. 2021, equations 5 and 7).
 
     Attributes:
-        start_step: the first step with the term; earlier reconstructions are too easily told.
+        start_step: the first step with the term; earlier reconstructions are too easy to detect.
     """
 
     def __init__(self, params: VqganDiscriminator) -> None:

@@ -16,11 +16,11 @@ from ubg.runtime.pipeline import declared_inputs
 from ubg.vqgan.fit.quality import draw_reconstructions, measure
 from ubg.vqgan.fit.steps import fit
 from ubg.vqgan.model.architecture import Architecture
-from ubg.vqgan.model.folder import save_vqgan
+from ubg.vqgan.model.folder import VQGAN_FOLDER, save_vqgan
 from ubg.vqgan.model.taming import load_published
 from ubg.vqgan.model.vqgan import VQGAN
 
-MODEL, PLOTS, METRICS = Path("models/vqgan"), Path("plots/vqgan"), Path("metrics/vqgan.json")
+PLOTS, METRICS = Path("plots/vqgan"), Path("metrics/vqgan.json")
 
 
 def make_vqgan(params: Params) -> None:
@@ -55,7 +55,7 @@ def make_vqgan(params: Params) -> None:
     quality = measure(model, pack, rows["val"])
     with replace_folder(PLOTS) as output:
         draw_reconstructions(model, pack, rows["val"], output / "reconstructions.png")
-    with replace_folder(MODEL) as output:
+    with replace_folder(VQGAN_FOLDER) as output:
         save_vqgan(model.cpu(), output)
     write_json(METRICS, quality.as_dict())
     print(
@@ -90,7 +90,7 @@ def _fit(
     folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"vqgan: {count:,} parameters, {len(rows):,} images, {params.steps:,} steps")
-    print(f"checkpoints in {folder}, results in {MODEL}, {PLOTS} and {METRICS}")
+    print(f"checkpoints in {folder}, results in {VQGAN_FOLDER}, {PLOTS} and {METRICS}")
     fit(model, lambda indices: pack.read(rows[indices]), len(rows), params, params.seed, folder)
 
 

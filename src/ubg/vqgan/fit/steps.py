@@ -146,7 +146,7 @@ def _set_codebook(
 
 @torch.no_grad()
 def _revive(model: VQGAN, latents_BDhw: Tensor, usage_K: Tensor) -> None:
-    """Move the codes never used to random latents, several to one if latents are few."""
+    """Move unused codes to random latents, which are drawn with replacement."""
     dead = (usage_K == 0).nonzero().flatten().to(latents_BDhw.device)
     latents_ND = _flat(latents_BDhw)
     chosen = torch.randint(len(latents_ND), (len(dead),)).to(latents_BDhw.device)

@@ -13,6 +13,7 @@ from ubg.runtime.files import fingerprint, write_json
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.vqgan import VQGAN
 
+VQGAN_FOLDER = Path("models/vqgan")
 CONFIG, ENCODER, DECODER = "config.json", "encoder.safetensors", "decoder.safetensors"
 DECODER_PREFIXES = ("decoder.", "post_quant_conv.")
 ADVICE = "make it again with `dvc repro fit_vqgan`"
@@ -68,7 +69,7 @@ def vqgan_fingerprint(folder: str | Path) -> str:
 
 
 def mismatch(model: nn.Module, weights: dict[str, Tensor]) -> str | None:
-    """What keeps `weights` from being those of `model`, naming one of them; None if nothing."""
+    """Why `weights` do not fit `model`, naming one of them; None if they fit."""
     expected = model.state_dict()
     if missing := sorted(expected.keys() - weights.keys()):
         return f"weight {missing[0]!r} is missing ({len(missing)} in all)"

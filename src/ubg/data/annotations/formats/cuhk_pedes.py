@@ -1,12 +1,12 @@
-"""CUHK-PEDES, in the layouts that it is handed around in. SynthPEDES has the first of them.
+"""CUHK-PEDES, in the file layouts that are in circulation. SynthPEDES uses the first of them.
 
 - `reid_raw.json`: a list of `{split, captions[], file_path, processed_tokens[][], id}`.
 - `train_reid.json`, `val_reid.json`, `test_reid.json`: the same, cut by split.
 - `train.json`, `val.json`, `test.json`: `{"annotations": [..]}` with a `{id, file_path, sentence}`
   for each caption, those of an image one after the other.
-- `caption_all.json`: a list of `{id, file_path, captions[]}`. Its identities are numbered otherwise
-  than those of `reid_raw.json`, and nothing in it tells the published splits: splits of the
-  published numbers of identities are drawn.
+- `caption_all.json`: a list of `{id, file_path, captions[]}`. Its identity numbers differ from
+  those of `reid_raw.json`, and it does not contain the published splits: splits with the published
+  numbers of identities are drawn at random.
 """
 
 from dataclasses import replace

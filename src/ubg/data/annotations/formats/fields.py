@@ -24,7 +24,7 @@ def kind(value: Any) -> str:
 
 
 def fields_fault(fields: Any, wanted: Mapping[str, type]) -> str | None:
-    """A record that is no object, or lacks one of `wanted`, or has it of another type."""
+    """Fault of a record that is no object, or lacks a `wanted` field or has it in another type."""
     if not isinstance(fields, dict):
         return f"is not an object but {kind(fields)}; give the fields {', '.join(wanted)}"
     for name, type_ in wanted.items():

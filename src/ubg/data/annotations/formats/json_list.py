@@ -92,9 +92,9 @@ class _Window:
             yield value
 
     def names(self) -> Iterator[str]:
-        """The names in the object that begins here; what stands behind one is read by the caller.
+        """The names in the object that begins here; the caller reads the value after each name.
 
-        A generator of this kind goes on where the caller's reading has ended.
+        The generator continues where the caller has stopped reading.
         """
         if (first := self._character()) != "{":
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Which of the files that a format goes by lie in a folder."""
+"""Finding out which of a format's file layouts a folder has."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ Layout = tuple[str, ...]
 
 
 def find_layout(folder: Path, layouts: Iterable[Layout]) -> Layout:
-    """The one layout of which files are in `folder`; all of its files are there.
+    """The only one of the layouts with files in `folder`; all of its files are there.
 
     Raises:
         ValueError: there is none, or several, or a file of it is missing.

@@ -55,9 +55,9 @@ class Parsed:
     """All that a reader found.
 
     Attributes:
-        layout: which of the files that are in use were read.
+        layout: names of the files that were read.
         records: in the order of the files.
-        queries: beside those that the captions of `records` are.
+        queries: in addition to the captions of `records`, which are queries too.
         notes: what was left out or decided by the reader, one line each.
     """
 

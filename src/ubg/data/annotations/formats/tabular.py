@@ -1,6 +1,6 @@
-"""Reading of CSV and JSON lines record by record, as bounded in memory as `json_list`.
+"""Reading of CSV and JSON lines record by record, in bounded memory like `json_list`.
 
-Records are counted from 0; the header of a CSV file and blank lines are none.
+Records are counted from 0; the header of a CSV file and blank lines are not counted.
 """
 
 import csv
@@ -96,7 +96,7 @@ def _check_columns(columns: list[str], required: Sequence[str]) -> None:
 
 
 class _Lines:
-    """The lines of a file, of which one record takes no more characters than it may."""
+    """The lines of a file; raises ValueError if a record has too many characters."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

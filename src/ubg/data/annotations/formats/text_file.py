@@ -1,4 +1,4 @@
-"""Opening of an annotation file, whatever it turns out to be, and what its records may take."""
+"""Opening of untrusted annotation files, and limits on their records."""
 
 import csv
 import json
@@ -34,7 +34,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def check_count(number: int) -> None:
-    """Raise ValueError if a file has a record of this number, counted from 0, too many."""
+    """Raise ValueError if record `number`, counted from 0, is beyond the records allowed."""
     if number >= MAX_RECORDS:
         raise ValueError(f"is one more than the {MAX_RECORDS:,} records allowed; split the file")
 
@@ -77,5 +77,5 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-# Refuses what the standard decoder takes: a field given twice, a number without end.
+# Refuses what the standard decoder accepts: duplicate fields and over-long integers.
 RECORD_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
