@@ -47,7 +47,8 @@ def run(stage: Stage) -> None:
         ubg.params.load_params = LOAD_PARAMS
         other = LOAD_OTHER(name)
         ubg.params.load_params = load_params
-        return seen_by(stage, other).model_copy(update={"dataset": name})
+        given = {"dataset": name, "noise": other.noise}  # by the caller and the code, not by a file
+        return seen_by(stage, other).model_copy(update=given)
 
     ubg.params.load_params, ubg.params.load_other = load_params, load_other
     sys.argv = stage.command.split()[2:]
