@@ -188,9 +188,9 @@ def test_signatures_are_short():
 
 
 def sections(section: type[Section] = Section) -> list[type[Section]]:
-    """A section and all that are derived from it, as far as the package has them."""
+    """A section and all that are derived from it, as far as they are of the params."""
     derived = [deeper for below in section.__subclasses__() for deeper in sections(below)]
-    return [found for found in (section, *derived) if found.__module__.startswith("ubg.")]
+    return [found for found in (section, *derived) if found.__module__.startswith("ubg.params")]
 
 
 def test_sections_of_the_params_have_no_defaults_and_no_logic():
