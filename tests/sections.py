@@ -35,7 +35,9 @@ def clip_text_tower(**changes: Any) -> ClipTextTower:
 
 
 def text_tower(**changes: Any) -> TextTower:
-    return TextTower(**{**SIZES, "dropout": 0.1, "position_bias_std": 2.0, **changes})
+    return TextTower(
+        **{**SIZES, "dropout": 0.1, "position_bias": "random", "position_bias_std": 2.0, **changes}
+    )
 
 
 def shared_encoder(**changes: Any) -> SharedEncoder:

@@ -101,10 +101,12 @@ class ClipTextTower(ClipTower):
 class TextTower(Tower):
     """A T5 encoder, built from its sizes or loaded from `pretrained`: hub name, folder or file.
 
-    `position_bias_std`: of the relative position biases of a new one at the start.
+    `position_bias`: how the relative position biases of a new one start, "local", so that heads see
+    neighbouring tokens, or "random", with a standard deviation of `position_bias_std`.
     """
 
     dropout: Fraction
+    position_bias: Literal["local", "random"]
     position_bias_std: Spread
 
 

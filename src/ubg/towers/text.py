@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from ubg.params import TextTower
+from ubg.towers.position_bias import local_position_bias
 from ubg.towers.pretrained import load_encoder, read_config
 
 
@@ -69,8 +70,11 @@ def t5_encoder(
         )
         # The library initialises this bias near 0: a token then attends to all others alike and
         # takes long to learn which are its neighbours, such as "red" and "jacket".
-        first = model.encoder.block[0].layer[0].SelfAttention
-        nn.init.normal_(first.relative_attention_bias.weight, std=params.position_bias_std)
+        bias = model.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight
+        if params.position_bias == "local":
+            bias.data.copy_(local_position_bias(params.heads))
+        else:
+            nn.init.normal_(bias, std=params.position_bias_std)
     embeddings = model.get_input_embeddings().num_embeddings
     if embeddings < vocab_size:
         raise ValueError(
