@@ -75,6 +75,12 @@ def prepared(tmp_path_factory) -> Path:
     return project
 
 
+@pytest.fixture
+def project(prepared, tmp_path) -> Path:
+    """A copy that one test alone trains in."""
+    return Path(shutil.copytree(prepared, tmp_path / "project"))
+
+
 @pytest.fixture(scope="module")
 def expected(prepared) -> dict[str, bytes]:
     finish(stage(prepared, "stages/train.py", "phase4"))
@@ -130,8 +136,27 @@ def when_saved(count: int) -> Callable[[Path], bool]:
 
 
 def while_writing(name: str) -> Callable[[Path], bool]:
-    """While `name` is being written aside."""
-    return lambda checkpoints: any(checkpoints.rglob(f".{name}.partial"))
+    """While `name` is being written aside.
+
+    os.walk passes over a folder that is gone by the time it gets there, which rglob does not.
+    """
+    return lambda checkpoints: any(
+        f".{name}.partial" in files for _, _, files in os.walk(checkpoints)
+    )
+
+
+def kill_when(moment: Callable[[Path], bool], project: Path) -> None:
+    """Train phase 4 and kill it when `moment` comes for its checkpoints."""
+    process = stage(project, "stages/train.py", "phase4")
+    try:
+        while not moment(project / "checkpoints"):
+            if process.poll() is not None:
+                pytest.fail(f"the stage ended before the moment came:\n{process.communicate()[0]}")
+            time.sleep(0.0005)
+    finally:
+        process.kill()
+        process.communicate()
+    assert not (project / "models/phase4").exists()
 
 
 @pytest.mark.parametrize(
@@ -143,19 +168,12 @@ def while_writing(name: str) -> Callable[[Path], bool]:
     ],
     ids=["mid-epoch, twice", "while writing a checkpoint", "while writing the best weights"],
 )
-def test_killed_and_rerun_equals_uninterrupted(prepared, expected, moments):
+def test_killed_and_rerun_equals_uninterrupted(project, expected, moments):
     for moment in moments:
-        process = stage(prepared, "stages/train.py", "phase4")
-        while not moment(prepared / "checkpoints") and process.poll() is None:
-            time.sleep(0.0005)
-        if process.poll() is not None:
-            pytest.fail(f"the stage ended before the moment came:\n{process.communicate()[0]}")
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert not (prepared / "models/phase4").exists()
-    output = finish(stage(prepared, "stages/train.py", "phase4"))
+        kill_when(moment, project)
+    output = finish(stage(project, "stages/train.py", "phase4"))
     assert "resuming from" in output
-    assert results(prepared) == expected
+    assert results(project) == expected
 
 
 def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_processes):
@@ -184,16 +202,8 @@ def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_proc
 @pytest.mark.parametrize(
     ("file", "resumes"), [("comparison/ladder.py", True), ("losses/sdm.py", False)]
 )
-def test_a_comment_starts_a_run_anew_where_its_room_is_used(prepared, tmp_path, file, resumes):
-    project = tmp_path / "project"
-    shutil.copytree(prepared, project)
-    process = stage(project, "stages/train.py", "phase4")
-    reached = when_saved(1)
-    while not reached(project / "checkpoints") and process.poll() is None:
-        time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (project / "models/phase4").exists()
+def test_a_comment_starts_a_run_anew_where_its_room_is_used(project, file, resumes):
+    kill_when(when_saved(1), project)
     with (project / "src/ubg" / file).open("a") as code:
         code.write("# A comment.\n")
     output = finish(stage(project, "stages/train.py", "phase4"))
