@@ -8,6 +8,8 @@ from ubg.params.network import Network
 from ubg.params.section import PositiveFloat, Section
 from ubg.params.towers import Spread, TextTower, VisionTower
 
+Neck = Literal["batch_norm", "none"]
+
 
 class Losses(Section):
     """Weights of the retrieval losses; SDM is always on."""
@@ -37,10 +39,16 @@ class SharedEncoder(Section):
 
 
 class AlignedNetwork(Network):
-    """What the models of phases 1 and 2 are built from."""
+    """What the models of phases 1 and 2 are built from.
+
+    Attributes:
+        neck: what a pooled feature goes through before its projection, "batch_norm" or "none".
+        temperature: of SDM and InfoNCE.
+    """
 
     vision: VisionTower
     t5: TextTower
+    neck: Neck
     temperature: PositiveFloat
     losses: Losses
 

@@ -87,17 +87,34 @@ class SharedTextImageEncoder(nn.Module):
 
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Captions to one feature each, [B, C]."""
-        positions = Positions.of_text(caption_ids_BT.shape[1], caption_ids_BT.device)
-        return self._pool(self.embed_text(caption_ids_BT), mask_BT, positions)
+        return self.pool(*self.text_features(caption_ids_BT, mask_BT))
 
     def pool_image(self, tokens_BNV: Tensor) -> Tensor:
         """All patch tokens of images to one feature each, [B, C]."""
         batch, length = tokens_BNV.shape[:2]
         mask_BN = torch.ones(batch, length, dtype=torch.long, device=tokens_BNV.device)
         patches = torch.arange(length, device=tokens_BNV.device)[None]
-        return self._pool(self.embed_image(tokens_BNV), mask_BN, Positions.of_patches(patches))
+        tokens_BNC, positions = self.embed_image(tokens_BNV), Positions.of_patches(patches)
+        return self.pool(*self._features(tokens_BNC, mask_BN, positions))
 
-    def _pool(self, tokens_BLC: Tensor, mask_BL: Tensor, positions: Positions) -> Tensor:
+    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """Captions to features [B, L, C] and their mask [B, L], behind the class token's if any."""
+        positions = Positions.of_text(caption_ids_BT.shape[1], caption_ids_BT.device)
+        return self._features(self.embed_text(caption_ids_BT), mask_BT, positions)
+
+    def pool(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
+        """Features of one modality, as of `text_features`, to one feature each, [B, C]."""
+        if self.pooling == "cls":
+            return features_BLC[:, 0]
+        if self.pooling == "last":
+            last_B = mask_BL.shape[1] - 1 - mask_BL.flip(1).argmax(dim=1)
+            return features_BLC[torch.arange(len(features_BLC), device=last_B.device), last_B]
+        return masked_mean(features_BLC, mask_BL)
+
+    def _features(
+        self, tokens_BLC: Tensor, mask_BL: Tensor, positions: Positions
+    ) -> tuple[Tensor, Tensor]:
+        """Features of one modality and their mask, both with the class token where there is one."""
         if self.class_token is not None:
             batch = len(tokens_BLC)
             tokens_BLC = torch.cat(
@@ -105,10 +122,4 @@ class SharedTextImageEncoder(nn.Module):
             )
             mask_BL = torch.cat([mask_BL.new_ones(batch, 1), mask_BL], dim=1)
             positions = positions.behind_class_token()
-        features_BLC = self.encode(tokens_BLC, mask_BL, positions)
-        if self.pooling == "cls":
-            return features_BLC[:, 0]
-        if self.pooling == "last":
-            last_B = mask_BL.shape[1] - 1 - mask_BL.flip(1).argmax(dim=1)
-            return features_BLC[torch.arange(len(features_BLC), device=last_B.device), last_B]
-        return masked_mean(features_BLC, mask_BL)
+        return self.encode(tokens_BLC, mask_BL, positions), mask_BL

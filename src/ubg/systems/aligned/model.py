@@ -10,6 +10,7 @@ from ubg.losses.sdm import sdm_loss
 from ubg.params import AlignedNetwork
 from ubg.retrieval.contract import RetrievalModel
 from ubg.runtime.distributed import gather_features, gather_labels
+from ubg.towers.batch_norm import FeatureNorm
 from ubg.towers.vision import VisionEncoder
 
 
@@ -23,7 +24,7 @@ class AlignedModel(RetrievalModel):
         vision: its normalisation is the model's.
         image_width: C of `pool_image`.
         text_width: C of `pool_text`.
-        network: D, the temperature of the losses, and whether InfoNCE is one of them.
+        network: D, the neck, the temperature of the losses, and whether InfoNCE is one of them.
     """
 
     def __init__(
@@ -32,6 +33,9 @@ class AlignedModel(RetrievalModel):
         super().__init__()
         self.vision = vision
         self.normalisation = vision.normalisation
+        with_norm = network.neck == "batch_norm"
+        self.image_neck = FeatureNorm(image_width) if with_norm else nn.Identity()
+        self.text_neck = FeatureNorm(text_width) if with_norm else nn.Identity()
         self.image_projection = _projection(image_width, network.embedding_dim)
         self.text_projection = _projection(text_width, network.embedding_dim)
         self.logit_scale = 1 / network.temperature
@@ -52,21 +56,32 @@ class AlignedModel(RetrievalModel):
             batch: `images` [B, 3, H, W], `caption_ids_t5` and `caption_attn_mask_t5` [B, T],
                 `pids` [B].
         """
-        image_ND = gather_features(self.encode_image(batch["images"]))
-        text_ND = gather_features(self.encode_text(batch))
-        pids_N = gather_labels(batch["pids"])
+        image_BD, text_BD = self.encode_image(batch["images"]), self.encode_text(batch)
+        return self.losses(image_BD, text_BD, batch["pids"])
+
+    def losses(self, image_BD: Tensor, text_BD: Tensor, pids_B: Tensor) -> dict[str, Tensor]:
+        """As `forward`, from this process's embeddings and identities."""
+        image_ND, text_ND = gather_features(image_BD), gather_features(text_BD)
+        pids_N = gather_labels(pids_B)
         losses = {"sdm_loss": sdm_loss(image_ND, text_ND, pids_N, self.logit_scale)}
         if self.with_itc:
             losses["itc_loss"] = itc_loss(image_ND, text_ND, self.logit_scale)
         return losses
 
     def encode_image(self, images: Tensor) -> Tensor:
-        return F.normalize(self.image_projection(self.pool_image(images)).float(), dim=-1)
+        return self.embed_image(self.pool_image(images))
 
     def encode_text(self, text: dict[str, Tensor]) -> Tensor:
         """`caption_ids_t5` and `caption_attn_mask_t5`, both [B, T], to unit vectors [B, D]."""
-        pooled_BC = self.pool_text(text["caption_ids_t5"], text["caption_attn_mask_t5"])
-        return F.normalize(self.text_projection(pooled_BC).float(), dim=-1)
+        return self.embed_text(self.pool_text(text["caption_ids_t5"], text["caption_attn_mask_t5"]))
+
+    def embed_image(self, pooled_BC: Tensor) -> Tensor:
+        """Pooled features of images to unit vectors [B, D]."""
+        return F.normalize(self.image_projection(self.image_neck(pooled_BC)).float(), dim=-1)
+
+    def embed_text(self, pooled_BC: Tensor) -> Tensor:
+        """Pooled features of captions to unit vectors [B, D]."""
+        return F.normalize(self.text_projection(self.text_neck(pooled_BC)).float(), dim=-1)
 
 
 def _projection(width: int, embedding_dim: int) -> nn.Linear:

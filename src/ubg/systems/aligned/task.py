@@ -16,6 +16,7 @@ def aligned_network(preset: Scale, vision: VisionTower) -> AlignedNetwork:
         **network_values(preset),
         vision=vision,
         t5=preset.towers.t5,
+        neck=preset.neck,
         temperature=preset.temperature,
         losses=preset.losses,
     )
