@@ -7,10 +7,10 @@ from pathlib import Path
 # What a script calls of a system; the other functions of its `system.py` are not run.
 CALLED_BY = {
     "train.py": {"task"},
-    "evaluate.py": {"load", "evaluate"},
-    "evaluate_on.py": {"load"},
+    "evaluate.py": {"load", "evaluate", "code_score"},
+    "evaluate_on.py": {"load", "code_score"},
 }
-FIELDS = ("network", "task", "load", "evaluate")  # of `System`
+FIELDS = ("network", "task", "load", "evaluate", "code_score")  # of `System`
 
 
 def imported_files(root: Path, script: str, system: str | None) -> set[str]:

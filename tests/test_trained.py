@@ -3,19 +3,20 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import sections
 import torch
 from PIL import Image as PillowImage
-from tiny_models import build_model, network_of
+from tiny_trained import ToyScore, save_untrained
 
 import ubg
-from ubg.data.text.tokenizers import clip_tokenizer, fit_tokenizer
 from ubg.params import load_params
-from ubg.runtime.checkpoint import save_weights
 from ubg.runtime.files import write_json
+from ubg.systems import system_named
+from ubg.systems.contract import cosine_alone
 
 CAPTIONS = ["a man in a red coat and blue jeans", "a woman in a green dress", "a boy in a blue cap"]
 
@@ -25,24 +26,7 @@ def trained(request, tmp_path_factory):
     """A saved model of random weights, and the model itself."""
     folder = tmp_path_factory.mktemp("models") / request.param
     scale = load_params().preset.model_copy(update={"image": sections.image(height=64, width=32)})
-    if request.param == "irra":
-        tokenizer = clip_tokenizer()
-        tokenizer.save_pretrained(folder / "tokenizer")
-    else:
-        tokenizer = fit_tokenizer(CAPTIONS * 4, 64, folder / "tokenizer")
-    torch.manual_seed(0)
-    model = build_model(request.param, scale, len(tokenizer)).eval()
-    save_weights(folder / "model.safetensors", model)
-    write_json(
-        folder / "config.json",
-        {
-            "system": request.param,
-            "vocab_size": len(tokenizer),
-            "network": network_of(request.param, scale).model_dump(mode="json"),
-            "towers": model.tower_configs(),
-        },
-    )
-    return folder, model, tokenizer
+    return folder, *save_untrained(request.param, folder, scale, CAPTIONS * 4)
 
 
 def test_text_embeddings_are_the_models_and_of_unit_length(trained):
@@ -139,3 +123,67 @@ def test_a_config_of_another_version_is_named(trained, tmp_path, change):
     (tmp_path / "tokenizer").symlink_to(folder / "tokenizer")
     with pytest.raises(ValueError, match=r"^\S*config\.json: .*train it again with `dvc repro`$"):
         ubg.load(tmp_path)
+
+
+@pytest.fixture
+def both(trained, monkeypatch):
+    """The model with a second score."""
+    folder, *_ = trained
+
+    def code_score(trained_model, given_folder):
+        assert given_folder == folder
+        return ToyScore()
+
+    declared = replace(system_named(folder.name), code_score=code_score)
+    monkeypatch.setattr(f"ubg.systems.{folder.name}.system.SYSTEM", declared)
+    return ubg.load(folder, device="cpu", both_scores=True)
+
+
+def pictures(count):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 96, 32, 3), dtype=np.uint8)
+    for picture in pixels:
+        picture[:48] //= 2
+    return [PillowImage.fromarray(picture) for picture in pixels]
+
+
+def test_both_scores_are_the_cosine_and_the_evidence_at_the_codes(both, tmp_path):
+    images = pictures(4)
+    images[3].save(tmp_path / "last.png")
+    shown = [*images[:3], str(tmp_path / "last.png")]
+    evidence_NLV, codes_ML = both.caption_evidence(CAPTIONS), both.image_codes(shown)
+    assert evidence_NLV.shape == (3, 8, 5)
+    assert codes_ML.shape == (4, 8)
+    expected = both.encode_text(CAPTIONS) @ both.encode_image(shown).T
+    for place in range(8):
+        expected += evidence_NLV[:, place][:, codes_ML[:, place]]
+    torch.testing.assert_close(both.score(CAPTIONS, shown), expected)
+
+
+def test_both_scores_take_lists_alone(both):
+    with pytest.raises(ValueError, match="takes a list of captions"):
+        both.score("a man", pictures(1))
+    with pytest.raises(ValueError, match="takes a list of captions"):
+        both.caption_evidence("a man")
+    with pytest.raises(ValueError, match="takes a list of images"):
+        both.image_codes("crop.png")
+
+
+def test_a_second_score_is_not_read_unless_asked_for(trained, monkeypatch):
+    folder, *_ = trained
+
+    def code_score(trained_model, given_folder):
+        raise AssertionError("nobody asked for it")
+
+    declared = replace(system_named(folder.name), code_score=code_score)
+    monkeypatch.setattr(f"ubg.systems.{folder.name}.system.SYSTEM", declared)
+    assert len(ubg.load(folder, device="cpu").encode_text(CAPTIONS)) == 3
+
+
+def test_a_second_score_must_be_there_and_be_asked_for(trained):
+    folder = trained[0]
+    alone = ubg.load(folder, device="cpu")
+    with pytest.raises(ValueError, match="the second score was not loaded"):
+        alone.score(CAPTIONS, pictures(1))
+    if system_named(folder.name).code_score is cosine_alone:
+        with pytest.raises(ValueError, match=f"^{folder.name} has one score alone; "):
+            ubg.load(folder, device="cpu", both_scores=True)

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
     from ubg.trained import TrainedModel
 
 
-def load(folder: str | Path, device: str | None = None) -> "TrainedModel":
+def load(
+    folder: str | Path, device: str | None = None, both_scores: bool = False
+) -> "TrainedModel":
     """The trained model in `folder`, such as "models/phase2", ready to encode.
 
     Args:
         folder: what `dvc repro train_<system>` wrote.
         device: a torch device; by default a GPU where there is one.
+        both_scores: read also what the system's second score takes, for `score`.
 
     Raises:
-        ValueError: the folder holds no trained model.
+        ValueError: the folder holds no trained model, or one without a second score.
     """
     from ubg.trained import TrainedModel
 
-    return TrainedModel(folder, device)
+    return TrainedModel(folder, device, both_scores)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sections
 import torch
+from tiny_trained import Letters
 from torch import nn
 
 from ubg.data.annotations.table import read_annotations
@@ -12,15 +13,6 @@ from ubg.data.images.pack import pack_images
 from ubg.data.prepared import NO_IMAGE
 from ubg.retrieval.contract import Normalisation, RetrievalModel
 from ubg.retrieval.encode import encode_split, make_split
-
-
-class Letters:
-    """A tokenizer of one token per character."""
-
-    pad_token_id = 0
-
-    def __call__(self, texts, **options):
-        return {"input_ids": [[*(ord(letter) for letter in text), 1] for text in texts]}
 
 
 class Means(RetrievalModel):

@@ -19,6 +19,13 @@ def whole_features(features):
     return np.rint(scaled).astype(np.int64)
 
 
+def whole_similarity(texts, images, added):
+    """Cosine and second score in units of 2^-52, as Python's own integers."""
+    units = np.rint(2.0**26 * added.astype(np.float64)).astype(np.int64).astype(object)
+    cosines = whole_features(texts).astype(object) @ whole_features(images).astype(object).T
+    return cosines + units * 2**26
+
+
 def sorted_ranks(similarity, query_pids, gallery_pids):
     """Ranks of the relevant items of each query by a stable sort of the whole gallery."""
     order = np.argsort(-similarity, axis=1, kind="stable")
@@ -37,7 +44,7 @@ def naive_metrics(ranks):
     }
 
 
-def assert_equals_oracle(texts, images, text_pids, image_pids, similarity):
+def assert_equals_oracle(texts, images, text_pids, image_pids, similarity, added=None):
     expected = {
         "t2i": sorted_ranks(similarity, text_pids, image_pids),
         "i2t": sorted_ranks(similarity.T, image_pids, text_pids),
@@ -45,13 +52,15 @@ def assert_equals_oracle(texts, images, text_pids, image_pids, similarity):
     found = dict(
         zip(
             ("t2i", "i2t"),
-            bidirectional_ranks(texts, images, text_pids, image_pids),
+            bidirectional_ranks(texts, images, text_pids, image_pids, added),
             strict=True,
         )
     )
     for direction, result in found.items():
         np.testing.assert_array_equal(result.ranks, np.concatenate(expected[direction]))
         assert summarise(result) == pytest.approx(naive_metrics(expected[direction]))
+    if added is not None:
+        return
     one_way = relevant_ranks(texts, images, text_pids, image_pids)
     np.testing.assert_array_equal(one_way.ranks, found["t2i"].ranks)
     np.testing.assert_array_equal(one_way.items, found["t2i"].items)
@@ -162,6 +171,82 @@ def test_equals_stable_sort_with_duplicated_images_and_captions(noise, tile):
     similarity = whole_features(texts) @ whole_features(images).T
     with patch.multiple(ranking, TILE_ROWS=tile[0], TILE_COLUMNS=tile[1]):
         assert_equals_oracle(texts, images, text_pids, image_pids, similarity)
+
+
+@st.composite
+def retrievals_by_two_scores(draw):
+    """Sums of few values whose float32 roundings differ where their integers may not."""
+    retrieval = draw(retrievals())
+    texts, _, images, _ = retrieval
+    value = st.sampled_from([0.0, 2.0**-27, 2.0**-26, -(2.0**-25), 0.1, 0.1 + 2.0**-26, 16, -16])
+    distinct = np.array(draw(st.lists(value, min_size=1, max_size=4)), np.float32)
+    seed = draw(st.integers(0, 1000))
+    picked = np.random.default_rng(seed).integers(0, len(distinct), (len(texts), len(images)))
+    return retrieval, distinct[picked]
+
+
+@settings(deadline=None, max_examples=150)
+@given(retrievals_by_two_scores(), st.integers(1, 9), st.integers(1, 9))
+def test_both_scores_equal_a_stable_sort_of_whole_numbers(both, tile_rows, tile_columns):
+    (texts, text_pids, images, image_pids), added = both
+    similarity = whole_similarity(texts, images, added)
+    with patch.multiple(ranking, TILE_ROWS=tile_rows, TILE_COLUMNS=tile_columns):
+        assert_equals_oracle(texts, images, text_pids, image_pids, similarity, added)
+
+
+@pytest.mark.parametrize("largest", [1e-7, 0.3, 16])
+@pytest.mark.parametrize("tile", [(64, 160), (512, 2048)])
+def test_both_scores_of_duplicated_images_and_captions(largest, tile):
+    generator = np.random.default_rng(4)
+    texts, images = generator.integers(0, 25, 300), generator.integers(0, 20, 190)
+    text_pids, image_pids = np.arange(300) % 30, np.arange(190) % 30
+    features = generator.standard_normal((25, 96)).astype(np.float32)
+    added = generator.uniform(-largest, largest, (25, 20)).astype(np.float32)[texts][:, images]
+    texts, images = features[texts], features[images]
+    similarity = whole_similarity(texts, images, added)
+    with patch.multiple(ranking, TILE_ROWS=tile[0], TILE_COLUMNS=tile[1]):
+        assert_equals_oracle(texts, images, text_pids, image_pids, similarity, added)
+
+
+def test_both_scores_tell_apart_what_float32_sums_cannot():
+    """Cosines 2^-25 apart beside a score of 15.5, where float32 values are 2^-20 apart."""
+    images = np.array([[1.0, 2.0**-12], [1.0, 0.0], [1.0, 0.0]])
+    pids, added = np.array([1, 1, 1]), np.full((1, 3), 15.5, np.float32)
+    found, _ = bidirectional_ranks(images[1:2], images, pids[:1], pids, added)
+    np.testing.assert_array_equal(found.items, [1, 2, 0])
+
+
+def test_a_second_score_of_zeros_changes_nothing_and_takes_every_kind_of_array():
+    generator = np.random.default_rng(5)
+    texts, images = generator.standard_normal((2, 40, 8)).astype(np.float32)
+    pids = np.arange(40) % 10
+    alone = bidirectional_ranks(texts, images, pids, pids)
+    for zeros in (
+        np.zeros((40, 40), np.float32),
+        np.zeros((40, 40), np.float64, order="F"),
+        torch.zeros(40, 40, dtype=torch.bfloat16),
+    ):
+        both = bidirectional_ranks(texts, images, pids, pids, zeros)
+        for found, expected in zip(both, alone, strict=True):
+            np.testing.assert_array_equal(found.ranks, expected.ranks)
+            np.testing.assert_array_equal(found.items, expected.items)
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        (np.zeros((4, 5)), r"added_TI: shape \(4, 5\) for 5 texts and 5 images"),
+        (np.zeros(25), r"added_TI: shape \(25,\) for 5 texts"),
+        (np.full((5, 5), 16.5), r"added_TI: scores from 16.5 to 16.5; .* a smaller weight"),
+        (np.full((5, 5), -17), "added_TI: scores from -17 to -17"),
+        (np.diag([0, 0, np.nan, 0, 0]), "added_TI: scores from nan to nan; each must be finite"),
+        (np.diag([0, 0, np.inf, 0, 0]), "added_TI: scores from 0 to inf; each must be finite"),
+    ],
+)
+def test_a_wrong_second_score_is_one_line(added, message):
+    with pytest.raises(ValueError, match=message) as error:
+        bidirectional_ranks(FEATURES, FEATURES, PIDS, PIDS, added)
+    assert "\n" not in str(error.value)
 
 
 def test_equals_plain_cosines_where_nothing_is_tied():

@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.figures.style import BLUE, FAINT, figure
+from ubg.figures.style import BLUE, FAINT, ORANGE, figure
 
-DIRECTIONS = {"t2i": "text to image", "i2t": "image to text"}
+# Label, colour, line and marker of each curve.
+LOOKS = {
+    "t2i": ("text to image", BLUE, "-", "o"),
+    "i2t": ("image to text", "#444444", "--", "s"),
+    "t2i_generative": ("text to image, both scores", ORANGE, "-", "o"),
+    "i2t_generative": ("image to text, both scores", "#cc79a7", "--", "s"),
+}
 MARKED_RANKS = (1, 5, 10)
 
 
@@ -42,11 +48,11 @@ def chance_cmc(
 def cmc_records(curves: Mapping[str, NDArray[np.float64]]) -> list[dict[str, float]]:
     """The curves as DVC plots them, one record per rank: `{"rank", "t2i", "i2t"}`.
 
-    A column per direction: DVC tells lines apart by file and column, not by the value of a field.
+    A column per curve: DVC tells lines apart by file and column, not by the value of a field.
     """
     ranks = range(1, len(curves["t2i"]) + 1)
     return [
-        {"rank": rank} | {name: round(float(curves[name][rank - 1]), 4) for name in DIRECTIONS}
+        {"rank": rank} | {name: round(float(curve[rank - 1]), 4) for name, curve in curves.items()}
         for rank in ranks
     ]
 
@@ -58,21 +64,21 @@ def draw_cmc(
     curves: Mapping[str, NDArray[np.float64]],
     chance: Mapping[str, NDArray[np.float64]],
 ) -> None:
-    """Draw both directions over a logarithmic rank axis, with chance level and R@1/5/10 marked.
+    """Draw the curves over a logarithmic rank axis, with chance level and R@1/5/10 marked.
 
     Args:
         path: the PNG to write.
         system: its name.
         dataset: the data set's label, and which split.
-        curves: `"t2i"` and `"i2t"`, each [R], percent at rank 1 to R.
-        chance: the same of a random order, see `chance_cmc`.
+        curves: `"t2i"` and `"i2t"`, each [R], percent at rank 1 to R; and those of `LOOKS` by both
+            scores, where there are two.
+        chance: `"t2i"` and `"i2t"` of a random order, see `chance_cmc`.
     """
     ranks = np.arange(1, len(curves["t2i"]) + 1)
     with figure(path, 9, 5.6) as drawing:
         axes = drawing.add_subplot()
-        looks = {"t2i": (BLUE, "-", "o"), "i2t": ("#444444", "--", "s")}
-        for name, (colour, line, marker) in looks.items():
-            curve = curves[name]
+        for name, curve in curves.items():
+            label, colour, line, marker = LOOKS[name]
             marked = [rank for rank in MARKED_RANKS if rank <= len(curve)]
             values = "   ".join(f"R@{rank} {curve[rank - 1]:.1f}" for rank in marked)
             axes.plot(
@@ -83,11 +89,12 @@ def draw_cmc(
                 marker=marker,
                 markersize=7,
                 markevery=[rank - 1 for rank in marked],
-                label=f"{DIRECTIONS[name]}   {values}",
+                label=f"{label}   {values}",
                 clip_on=False,
                 zorder=3,
             )
-            axes.plot(ranks, chance[name], color=colour, linestyle=":", linewidth=1.4)
+            if name in chance:
+                axes.plot(ranks, chance[name], color=colour, linestyle=":", linewidth=1.4)
         axes.plot([], [], color=FAINT, linestyle=":", linewidth=1.4, label="chance (random order)")
 
         axes.set_xscale("log")

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from ubg.data.images.image_pack import ImagePack
+from ubg.retrieval.code_score import BY_BOTH, BY_EMBEDDINGS, CodeScore, code_scores
 from ubg.retrieval.encode import Features, Split, encode_split, make_split
 from ubg.retrieval.metrics import summarise
 from ubg.retrieval.ranking import Ranking, bidirectional_ranks
@@ -13,32 +16,62 @@ from ubg.systems.contract import Trained
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A split through a model, and how it ranks."""
+class Ranked:
+    """A split ranked in both directions."""
 
-    split: Split
-    features: Features
     text_to_image: Ranking
     image_to_text: Ranking
 
+
+@dataclass(frozen=True)
+class Measured:
+    """A split through a model, and how it ranks.
+
+    Attributes:
+        split: T captions and I images.
+        features: by the model.
+        ranked: `BY_EMBEDDINGS` and, where the system has a second score, `BY_BOTH`.
+        added_TI: that second score.
+    """
+
+    split: Split
+    features: Features
+    ranked: dict[str, Ranked]
+    added_TI: NDArray[np.float32] | None
+
     def metrics(self) -> dict[str, dict[str, float]]:
         """Both directions as `metrics/<system>.json` has them."""
-        rankings = {"t2i": self.text_to_image, "i2t": self.image_to_text}
-        return {name: rounded(summarise(ranking)) for name, ranking in rankings.items()}
+        values = {}
+        for suffix, ranked in self.ranked.items():
+            values[f"t2i{suffix}"] = rounded(summarise(ranked.text_to_image))
+            values[f"i2t{suffix}"] = rounded(summarise(ranked.image_to_text))
+        return values
 
 
 def measure_split(
-    trained: Trained, table: pd.DataFrame, split: str, pack: ImagePack, batch_size: int
+    trained: Trained,
+    table: pd.DataFrame,
+    split: str,
+    pack: ImagePack,
+    batch_size: int,
+    score: CodeScore | None,
 ) -> Measured:
-    """Rank the images of a split for each of its captions, and the other way round."""
+    """Rank the images of a split for each of its captions, and the other way round.
+
+    Where there is a second score, they are ranked by embeddings alone and by both scores.
+    """
     rows = make_split(
         table, split, trained.tokenizer, trained.network.max_tokens, trained.model.caption_fields
     )
     features = encode_split(trained.model, rows, pack, batch_size)
-    rankings = bidirectional_ranks(
-        features.text_QD, features.image_GD, rows.text_pids, rows.image_pids
-    )
-    return Measured(rows, features, *rankings)
+    sides = features.text_QD, features.image_GD, rows.text_pids, rows.image_pids
+    ranked = {BY_EMBEDDINGS: Ranked(*bidirectional_ranks(*sides))}
+    if score is None:
+        return Measured(rows, features, ranked, None)
+    device = next(trained.model.parameters()).device
+    added_TI = code_scores(score, rows, pack, batch_size, device=device)
+    ranked[BY_BOTH] = Ranked(*bidirectional_ranks(*sides, added_TI))
+    return Measured(rows, features, ranked, added_TI)
 
 
 def best_device() -> str:

@@ -9,6 +9,7 @@ from ubg.evaluation.measure import best_device, measure_split
 from ubg.evaluation.overlap import direction, overlap_warning
 from ubg.params import Params
 from ubg.runtime.files import write_json
+from ubg.systems import system_named
 from ubg.trained import load_trained
 
 
@@ -34,15 +35,17 @@ def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
                 f"{OTHERS / name}: is not prepared; put {name} into evaluate_on of params.yaml and "
                 f"run `dvc repro prepare_other@{name}`"
             )
-    trained = load_trained(Path("models") / system)
+    folder = Path("models") / system
+    trained = load_trained(folder)
     trained.model.to(best_device())
+    score = system_named(system).code_score(trained, folder)
     for name in names:
         other = load_other(name)
         pack = ImagePack(OTHERS / name / "images")
         table = pack.rows_present(load_prepared(OTHERS / name / "prepared"))
         print(f"{system}, {direction(params, other)}")
         batch_size = params.preset.evaluation.batch_size
-        metrics = measure_split(trained, table, "test", pack, batch_size).metrics()
+        metrics = measure_split(trained, table, "test", pack, batch_size, score).metrics()
         path = Path("metrics/others") / f"{system}_{name}.json"
         write_json(path, {"test": metrics})
         for key, values in metrics.items():

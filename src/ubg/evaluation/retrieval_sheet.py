@@ -30,7 +30,7 @@ class RetrievedQuery:
         pid: the identity it describes.
         image: index in the gallery of the image it describes; None where it describes a person.
         top: [K], gallery indices, best first.
-        scores: [K], their cosine similarities.
+        scores: [K], by which they are ranked.
         average_precision: 0 to 1.
         first_rank: rank of the first hit, from 1.
     """
@@ -76,6 +76,7 @@ def draw_retrieval_sheet(
     queries: Sequence[RetrievedQuery],
     gallery_pids: NDArray[Any],
     read_images: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
+    measure: str = "cosine similarity",
 ) -> None:
     """Draw a row per query: caption, the image it describes, its K best matches.
 
@@ -85,6 +86,7 @@ def draw_retrieval_sheet(
         queries: at least one, all with the same K.
         gallery_pids: [G], decide which match is a hit.
         read_images: from gallery indices [n] to images uint8 [n, H, W, 3].
+        measure: what the scores are.
     """
     matches = len(queries[0].top)
     _, height, width, _ = read_images(queries[0].top[:1]).shape
@@ -99,7 +101,7 @@ def draw_retrieval_sheet(
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     described = any(query.image is not None for query in queries)
-    _draw_header(draw, title, first_match, described)
+    _draw_header(draw, title, measure, first_match, described)
     for row, query in enumerate(queries):
         top = HEADER_HEIGHT + row * ROW_HEIGHT
         if row > 0:
@@ -125,12 +127,14 @@ def _distinct(order: NDArray[np.int64], pids: NDArray[Any], count: int) -> NDArr
     return order[np.sort(first)[:count]]
 
 
-def _draw_header(draw: ImageDraw.ImageDraw, title: str, first_match: int, described: bool) -> None:
+def _draw_header(
+    draw: ImageDraw.ImageDraw, title: str, measure: str, first_match: int, described: bool
+) -> None:
     draw.text((MARGIN, 16), title, fill=INK, font=font(20, bold=True))
     key = (
         ("✓ green frame: same identity", HIT),
         ("✗ red frame: another identity", MISS),
-        ("below an image: its rank and cosine similarity", INK),
+        (f"below an image: its rank and {measure}", INK),
     )
     left = float(MARGIN)
     for text, colour in key:

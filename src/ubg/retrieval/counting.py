@@ -1,6 +1,7 @@
 """The compiled loops of the exact ranking; `ranking.py` says what they compute and why.
 
-They release the GIL, so that threads may run them side by side on parts of the same arrays.
+`added` is the second score of each query and item, [0, 0] where there is none. The loops release
+the GIL, so that threads may run them side by side on parts of the same arrays.
 """
 
 import numpy as np
@@ -8,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 UNITS = 2.0**26
+UNIT_BITS = 26
 SEGMENT = 128  # similarities that are counted at once, and searched where some are too near
 CACHE_LINE = 16  # float32 values
 UNKNOWN = np.iinfo(np.int64).min
@@ -50,9 +52,24 @@ def _dot(a: NDArray[np.int32], b: NDArray[np.int32]) -> np.int64:
 
 
 @njit(nogil=True, cache=True)
+def _similarity(
+    query_codes: NDArray[np.int32],
+    item_codes: NDArray[np.int32],
+    added: NDArray[np.float32],
+    query: int,
+    item: int,
+) -> np.int64:
+    similarity = _dot(query_codes[query], item_codes[item])
+    if added.size > 0:
+        similarity += np.int64(np.rint(np.float64(added[query, item]) * UNITS)) << UNIT_BITS
+    return similarity
+
+
+@njit(nogil=True, cache=True)
 def sort_pairs(
     query_codes: NDArray[np.int32],
     item_codes: NDArray[np.int32],
+    added: NDArray[np.float32],
     starts: NDArray[np.int64],
     items: NDArray[np.int64],
     exact: NDArray[np.int64],
@@ -65,7 +82,7 @@ def sort_pairs(
     for query in range(len(starts) - 1):
         for p in range(starts[query], starts[query + 1]):
             item = items[p]
-            similarity = _dot(query_codes[query], item_codes[item])
+            similarity = _similarity(query_codes, item_codes, added, query, item)
             free = p
             while free > starts[query] and exact[free - 1] < similarity:
                 exact[free], items[free] = exact[free - 1], items[free - 1]
@@ -107,6 +124,7 @@ def count_winners(
     first_item: int,
     query_codes: NDArray[np.int32],
     item_codes: NDArray[np.int32],
+    added: NDArray[np.float32],
     starts: NDArray[np.int64],
     items: NDArray[np.int64],
     exact: NDArray[np.int64],
@@ -140,7 +158,7 @@ def count_winners(
                 for c in unsure[: _find_between(segment, low[k], high[k], unsure)]:
                     item = first_item + first + c
                     if similarities[c] == UNKNOWN:
-                        similarities[c] = _dot(query_codes[query], item_codes[item])
+                        similarities[c] = _similarity(query_codes, item_codes, added, query, item)
                     winners[k] += similarities[c] > exact[k] or (
                         similarities[c] == exact[k] and item < items[k]
                     )
@@ -160,6 +178,7 @@ def count_winners_of_columns(
     first_item: int,
     query_codes: NDArray[np.int32],
     item_codes: NDArray[np.int32],
+    added: NDArray[np.float32],
     starts: NDArray[np.int64],
     items: NDArray[np.int64],
     exact: NDArray[np.int64],
@@ -184,6 +203,7 @@ def count_winners_of_columns(
             first_item,
             query_codes,
             item_codes,
+            added,
             starts,
             items,
             exact,
@@ -191,3 +211,28 @@ def count_winners_of_columns(
             high,
             winners,
         )
+
+
+@njit(nogil=True, cache=True)
+def sum_at_codes(
+    evidence: NDArray[np.float32], codes: NDArray[np.int32], out: NDArray[np.float32]
+) -> None:
+    """Fill `out` [B, I] with the sums over l of `evidence[b, l, codes[l, i]]`.
+
+    The places are added in their order, in float64, so that columns of the same codes get the same
+    sum. The evidence of one place stays in the cache while all images look it up.
+
+    Args:
+        evidence: [B, L, V].
+        codes: [L, I], each from 0 to V - 1.
+        out: [B, I].
+    """
+    total = np.empty(codes.shape[1])
+    for b in range(len(evidence)):
+        total[:] = 0
+        for place in range(len(codes)):
+            row, code = evidence[b, place], codes[place]
+            for i in range(len(total)):
+                total[i] += np.float64(row[code[i]])
+        for i in range(len(total)):
+            out[b, i] = np.float32(total[i])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "ArrayLike | Tensor"
 
 MAX_THREADS = 8
+MAX_ADDED = 16  # of a second score, whose exact form then fits 64 bits with the cosine's
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class RelevantPairs:
         starts: [Q + 1], the pairs of query q are `starts[q]` to `starts[q + 1]`.
         items: [P], index in the gallery.
         exact: [P], similarity in units of 2^-52.
-        low: [P], a float32 product below it belongs to a pair that is less similar than this one.
-        high: [P], a float32 product above it belongs to a pair that is more similar.
+        low: [P], a float32 similarity below it belongs to a pair less similar than this one.
+        high: [P], a float32 similarity above it belongs to a pair that is more similar.
     """
 
     starts: NDArray[np.int64]
@@ -78,8 +79,36 @@ def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor)
     return Side(name, codes_ND, rounded_ND, pids_N.astype(np.int64))
 
 
-def relevant_pairs(queries: Side, gallery: Side) -> RelevantPairs:
+def read_added(added_TI: "Array | None", texts: int, images: int) -> NDArray[np.float32]:
+    """Check a second score [T, I]; [0, 0] for none.
+
+    Raises:
+        ValueError: wrong shape, or a score that is not finite or beyond `MAX_ADDED`.
+    """
+    if added_TI is None:
+        return np.empty((0, 0), np.float32)
+    added = _as_numpy(added_TI)
+    if added.shape != (texts, images):
+        raise ValueError(
+            f"added_TI: shape {added.shape} for {texts} texts and {images} images; give one score "
+            "per pair"
+        )
+    low, high = float(added.min()), float(added.max())  # NaN where one is NaN
+    if not (low >= -MAX_ADDED and high <= MAX_ADDED):
+        raise ValueError(
+            f"added_TI: scores from {low:g} to {high:g}; each must be finite and within "
+            f"-{MAX_ADDED} to {MAX_ADDED}: give the second score a smaller weight"
+        )
+    return np.ascontiguousarray(added, np.float32)
+
+
+def relevant_pairs(queries: Side, gallery: Side, added_QG: NDArray[np.float32]) -> RelevantPairs:
     """Pair each query with the gallery items of its identity.
+
+    Args:
+        queries: they ask.
+        gallery: they are ranked.
+        added_QG: second score of each pair; [0, 0] for none.
 
     Raises:
         ValueError: sides of different dimension, or a query without a relevant item.
@@ -106,10 +135,13 @@ def relevant_pairs(queries: Side, gallery: Side) -> RelevantPairs:
     query_P = np.repeat(np.arange(len(relevant_Q)), relevant_Q)
     items_P = by_pid_G[np.arange(starts[-1]) + (first_Q - starts[:-1])[query_P]]
     exact_P = np.empty(len(items_P), np.int64)
-    sort_pairs(queries.codes, gallery.codes, starts, items_P, exact_P)
+    sort_pairs(queries.codes, gallery.codes, added_QG, starts, items_P, exact_P)
 
     similarity_P = exact_P / UNITS**2
-    error = _product_error(dimensions)
+    if added_QG.size == 0:
+        error = _product_error(dimensions)
+    else:
+        error = _sum_error(dimensions, float(max(-added_QG.min(), added_QG.max())))
     low_P = np.nextafter((similarity_P - error).astype(np.float32), np.float32(-np.inf))
     high_P = np.nextafter((similarity_P + error).astype(np.float32), np.float32(np.inf))
     return RelevantPairs(starts, items_P, exact_P, low_P, high_P)
@@ -136,8 +168,23 @@ def _product_error(dimensions: int) -> float:
     magnitudes, which here is at most the product of the lengths.
     """
     roundings = (dimensions + 2) * 2.0**-24
-    length = 1 + np.sqrt(dimensions) * 2.0**-27
-    return float(roundings / (1 - roundings) * length**2)
+    return float(roundings / (1 - roundings) * _largest_product(dimensions))
+
+
+def _sum_error(dimensions: int, largest_added: float) -> float:
+    """Largest error of the float32 sum of such a product and a second score.
+
+    To that of the product comes that of the score, half a unit of 2^-26, and that of the sum, a
+    rounding by at most u of what it is at most.
+    """
+    product_error = _product_error(dimensions)
+    largest_sum = _largest_product(dimensions) + product_error + largest_added
+    return product_error + 2.0**-27 + 2.0**-24 * largest_sum
+
+
+def _largest_product(dimensions: int) -> float:
+    """Of two unit rows whose values were rounded to units of 2^-26."""
+    return float((1 + np.sqrt(dimensions) * 2.0**-27) ** 2)
 
 
 def _as_numpy(values: Array) -> NDArray[Any]:

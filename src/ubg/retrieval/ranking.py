@@ -11,6 +11,9 @@ is *defined* on integers: each L2-normalised feature is rounded to a multiple of
 a float32 product is, and integer dot products are exact. The float32 product of the same rows,
 whose error has a known bound, decides all comparisons but those that are closer than the bound,
 and these are done on the integers.
+
+A second score may be added to the cosine. It is rounded to a multiple of 2^-26 too, and added as
+an integer.
 """
 
 import itertools
@@ -22,7 +25,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.retrieval.pairs import Array, Side, read_side, relevant_pairs, thread_count
+from ubg.retrieval.pairs import (
+    Array,
+    Side,
+    read_added,
+    read_side,
+    relevant_pairs,
+    thread_count,
+)
 
 TILE_ROWS, TILE_COLUMNS = 512, 512  # one MiB, as the second-level cache of many cores
 
@@ -86,29 +96,40 @@ def relevant_ranks(
     with ThreadPoolExecutor(thread_count()) as pool:
         queries = read_side("query", query_features, query_pids, pool)
         gallery = read_side("gallery", gallery_features, gallery_pids, pool)
-        direction = _Direction(queries, gallery)
+        direction = _Direction(queries, gallery, read_added(None, 0, 0))
         _count(direction, None, pool)
     return direction.ranking()
 
 
 def bidirectional_ranks(
-    text_features: Array, image_features: Array, text_pids: Array, image_pids: Array
+    text_features: Array,
+    image_features: Array,
+    text_pids: Array,
+    image_pids: Array,
+    added_TI: "Array | None" = None,
 ) -> tuple[Ranking, Ranking]:
     """Return `relevant_ranks` text-to-image and image-to-text, both from one similarity product.
+
+    With a second score, similarity is its sum with the cosine.
 
     Args:
         text_features: [T, D], rows of any length.
         image_features: [I, D], rows of any length.
         text_pids: [T], integers.
         image_pids: [I], integers.
+        added_TI: a second score of each pair, within -16 to 16, taken in units of 2^-26.
 
     Raises:
-        ValueError: as `relevant_ranks`, in either direction.
+        ValueError: as `relevant_ranks`, in either direction; or a second score of another shape,
+            not finite or out of range.
     """
     with ThreadPoolExecutor(thread_count()) as pool:
         texts = read_side("text", text_features, text_pids, pool)
         images = read_side("image", image_features, image_pids, pool)
-        text_to_image, image_to_text = pool.map(_Direction, (texts, images), (images, texts))
+        added = read_added(added_TI, len(texts.pids), len(images.pids))
+        text_to_image, image_to_text = pool.map(
+            _Direction, (texts, images), (images, texts), (added, added.T)
+        )
         _count(text_to_image, image_to_text, pool)
     return text_to_image.ranking(), image_to_text.ranking()
 
@@ -116,9 +137,9 @@ def bidirectional_ranks(
 class _Direction:
     """Relevant pairs of one direction, whose ranks start at 1 and grow tile by tile."""
 
-    def __init__(self, queries: Side, gallery: Side) -> None:
-        self.queries, self.gallery = queries, gallery
-        self.pairs = relevant_pairs(queries, gallery)
+    def __init__(self, queries: Side, gallery: Side, added_QG: NDArray[np.float32]) -> None:
+        self.queries, self.gallery, self.added_QG = queries, gallery, added_QG
+        self.pairs = relevant_pairs(queries, gallery, added_QG)
         self.ranks = np.ones(len(self.pairs.items), np.int64)
 
     def count_rows(self, tile: Tile, query: int, item: int, winners_P: NDArray[np.int64]) -> None:
@@ -140,6 +161,7 @@ class _Direction:
         return (
             self.queries.codes,
             self.gallery.codes,
+            self.added_QG,
             pairs.starts,
             pairs.items,
             pairs.exact,
@@ -160,6 +182,7 @@ def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExe
     from threadpoolctl import threadpool_limits
 
     queries_QD, gallery_GD = forward.queries.rounded, forward.gallery.rounded
+    added_QG = forward.added_QG
     tiles = itertools.product(
         range(0, len(queries_QD), TILE_ROWS), range(0, len(gallery_GD), TILE_COLUMNS)
     )
@@ -174,6 +197,8 @@ def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExe
             shape = len(rows_RD), len(columns_CD)
             tile_RC = buffer[: shape[0] * shape[1]].reshape(shape)
             np.matmul(rows_RD, columns_CD.T, out=tile_RC)
+            if added_QG.size > 0:
+                tile_RC += added_QG[row : row + TILE_ROWS, column : column + TILE_COLUMNS]
             forward.count_rows(tile_RC, row, column, winners[0])
             if backward is not None:
                 backward.count_columns(tile_RC, column, row, winners[1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ubg.params import Network, Params
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ubg.data.images.image_pack import ImagePack
+    from ubg.retrieval.code_score import CodeScore
     from ubg.training.task import Run, Task
 
 
@@ -36,6 +38,11 @@ def nothing_else(
     return {}
 
 
+def cosine_alone(trained: Trained, folder: Path) -> "CodeScore | None":
+    """The `code_score` of a system that ranks by its embeddings alone."""
+    return None
+
+
 @dataclass(frozen=True)
 class System:
     """How a system is trained, loaded and measured.
@@ -47,9 +54,12 @@ class System:
             and what `RetrievalModel.tower_configs` gave.
         evaluate: what is measured of the selected weights beside retrieval, and drawn, given all
             annotations whose image is in the pack; goes into `metrics/<system>.json`.
+        code_score: the second score of the selected weights, None where there is none, given the
+            trained model and its folder; it computes on the device of that model.
     """
 
     network: type[Network]
     task: "Callable[[Run], Task]"
     load: Callable[[Any, int, TowerConfigs], RetrievalModel]
     evaluate: "Callable[[Trained, pd.DataFrame, ImagePack, Params], dict[str, Any]]" = nothing_else
+    code_score: "Callable[[Trained, Path], CodeScore | None]" = cosine_alone

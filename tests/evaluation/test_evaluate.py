@@ -1,0 +1,122 @@
+"""What is written of a system: by its embeddings alone, and by both scores where it has two."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import tiny_scale
+from tiny_trained import ToyScore, save_untrained
+
+from ubg.data.annotations.table import read_annotations
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.pack import pack_images
+from ubg.data.prepared import load_prepared, write_table
+from ubg.evaluation.evaluate import evaluate_system
+from ubg.evaluation.measure import measure_split
+from ubg.evaluation.others import evaluate_on
+from ubg.evaluation.queries import read_queries
+from ubg.foils.cases import FOILS
+from ubg.foils.making.exchanged import make_exchanged_foils
+from ubg.params import load_params
+from ubg.systems import system_named
+from ubg.trained import load_trained
+
+SYSTEM = "phase2"
+DRAWN = {"queries.csv", "best_queries.png", "worst_queries.png"}
+FOILS_DRAWN = {"foils.csv", "foils_right.png", "foils_wrong.png"}
+ALONE = DRAWN | FOILS_DRAWN | {"cmc.png", "cmc.json", "similarities.png"}
+BOTH = ALONE | {path.replace("queries", "queries_generative") for path in DRAWN}
+
+
+@pytest.fixture
+def params(cuhk_root, tmp_path, monkeypatch):
+    """Of a project with an untrained system, in which the test runs."""
+    params = load_params()
+    scale = tiny_scale()
+    size = scale.image
+    table = read_annotations("cuhk_pedes", cuhk_root)
+    for folder in ("data", "data/others/rstpreid"):
+        prepared = tmp_path / folder / "prepared"
+        prepared.mkdir(parents=True)
+        write_table(table, prepared / "annotations.csv")
+        pack_images(table, cuhk_root / "imgs", size, tmp_path / folder / "images")
+    files = ("model.safetensors", "last.safetensors")
+    folder = tmp_path / "models" / SYSTEM
+    save_untrained(SYSTEM, folder, scale, table["caption"].tolist(), files)
+    for name in ("params.yaml", "configs"):
+        (tmp_path / name).symlink_to(Path(name).resolve())
+    monkeypatch.chdir(tmp_path)
+    make_exchanged_foils(params.data.foils, table, FOILS)
+    return params
+
+
+def give_a_second_score(monkeypatch):
+    score = ToyScore()
+    declared = replace(system_named(SYSTEM), code_score=lambda trained, folder: score)
+    monkeypatch.setattr(f"ubg.systems.{SYSTEM}.system.SYSTEM", declared)
+    return score
+
+
+def evaluate(params):
+    evaluate_system(SYSTEM, params)
+    folder = Path("plots") / SYSTEM / "evaluation"
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return json.loads(Path(f"metrics/{SYSTEM}.json").read_text()), files
+
+
+def test_a_second_score_adds_rows_and_files_and_changes_no_other(params, monkeypatch):
+    alone, alone_files = evaluate(params)
+    assert alone_files.keys() == ALONE
+    for measured in (alone["test"], alone["val"], alone["last"]["test"], alone["last"]["val"]):
+        assert measured.keys() == {"t2i", "i2t"}
+
+    give_a_second_score(monkeypatch)
+    both, both_files = evaluate(params)
+    assert both_files.keys() == BOTH
+    assert both["last"] == alone["last"]
+    for split in ("test", "val"):
+        assert both[split].keys() == {"t2i", "i2t", "t2i_generative", "i2t_generative"}
+        assert both[split].items() >= alone[split].items()
+        assert both[split]["t2i_generative"] != both[split]["t2i"]
+    assert both.keys() - alone.keys() == {"foils_generative"}
+    assert both["foils"] == alone["foils"]
+    for name in ALONE - FOILS_DRAWN - {"cmc.png", "cmc.json"}:
+        assert both_files[name] == alone_files[name]
+    for name in DRAWN:
+        assert both_files[name.replace("queries", "queries_generative")] != alone_files[name]
+
+    ranks, ranks_alone = (json.loads(files["cmc.json"]) for files in (both_files, alone_files))
+    assert [{name: row[name] for name in ("rank", "t2i", "i2t")} for row in ranks] == ranks_alone
+    assert list(ranks[0]) == ["rank", "t2i", "i2t", "t2i_generative", "i2t_generative"]
+    assert ranks[0]["i2t_generative"] == pytest.approx(
+        both["test"]["i2t_generative"]["r1"], abs=1e-3
+    )
+    written = read_queries(Path("plots") / SYSTEM / "evaluation/queries_generative.csv")
+    for metric, value in both["test"]["t2i_generative"].items():
+        assert written.values(metric).mean() == pytest.approx(value, abs=1e-3)
+
+
+def test_both_scores_rank_by_their_sum(params, monkeypatch):
+    score = give_a_second_score(monkeypatch)
+    pack, trained = ImagePack("data/images"), load_trained(f"models/{SYSTEM}")
+    table = load_prepared("data/prepared")
+    test = measure_split(trained, table, "test", pack, 4, score)
+    sum_TI = (test.features.text_QD @ test.features.image_GD.T).numpy() + test.added_TI
+    order_TI = np.argsort(-sum_TI, axis=1)
+    hits_TI = test.split.image_pids[order_TI] == test.split.text_pids[:, None]
+    first_T = test.ranked["_generative"].text_to_image.first_rank
+    np.testing.assert_array_equal(first_T, hits_TI.argmax(axis=1) + 1)
+
+
+def test_other_data_sets_are_measured_by_both_scores(params, monkeypatch, capsys):
+    evaluate_on(SYSTEM, ["rstpreid"], params)
+    path = Path(f"metrics/others/{SYSTEM}_rstpreid.json")
+    alone = json.loads(path.read_text())["test"]
+    give_a_second_score(monkeypatch)
+    evaluate_on(SYSTEM, ["rstpreid"], params)
+    both = json.loads(path.read_text())["test"]
+    assert both.keys() == {"t2i", "i2t", "t2i_generative", "i2t_generative"}
+    assert both.items() >= alone.items()
+    assert capsys.readouterr().out.count("test i2t_generative: r1 ") == 1
