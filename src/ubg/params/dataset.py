@@ -17,6 +17,21 @@ class SynthPedes(Section):
     images_per_identity: Annotated[int, Field(ge=1, le=16)]
 
 
+class Foils(Section):
+    """How many test cases that differ in one fact are made, and by which seed.
+
+    Attributes:
+        seed: of the persons and of what is changed.
+        persons: how many are drawn; of a data set that is not drawn, how many are taken from its
+            test split, at most.
+        cases_per_kind: at most.
+    """
+
+    seed: Count
+    persons: Annotated[int, Field(ge=2, le=20000)]
+    cases_per_kind: Annotated[int, Field(ge=1, le=20000)]
+
+
 class SplitCounts(Section):
     """How much a split holds. An image that is listed twice counts once."""
 
@@ -45,6 +60,7 @@ class Dataset(Section):
         accept_other_counts: read files that fit no version, and report it.
         carve_val: for a data set that has no validation split.
         synthpedes: what to draw.
+        foils: pictures and captions that differ in one fact, for evaluation.
     """
 
     title: str
@@ -57,6 +73,7 @@ class Dataset(Section):
     accept_other_counts: bool
     carve_val: CarveVal | None
     synthpedes: SynthPedes | None
+    foils: Foils
 
     @property
     def label(self) -> str:

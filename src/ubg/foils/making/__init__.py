@@ -1,0 +1,1 @@
+"""Where cases come from: drawn twins, exchanged colours."""

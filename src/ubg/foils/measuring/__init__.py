@@ -1,0 +1,1 @@
+"""What a system makes of the cases."""
