@@ -10,24 +10,30 @@ from ubg.systems import system_names
 
 def main(systems: list[str]) -> None:
     """Read what the systems scored, write the tables and the charts to `plots/compare`."""
+    from pathlib import Path
+
     from ubg.comparison.ablation import (
         INTERVAL_NOTE,
         Setting,
         ablation_rows,
         comparisons,
         draw_ablation,
+        queries_files,
         read_metrics,
         write_csv,
         write_markdown,
     )
+    from ubg.comparison.foils_figure import write_foils
     from ubg.evaluation.queries import read_queries
     from ubg.figures.forest import draw_forest
+    from ubg.foils.measuring.results import read_results
     from ubg.params import load_params
     from ubg.runtime.files import replace_folder
 
     params = load_params()
     metrics = read_metrics("metrics", systems)
-    queries = {name: read_queries(f"plots/{name}/evaluation/queries.csv") for name in metrics}
+    queries = {row: read_queries(file) for row, file in queries_files(metrics).items()}
+    foils = {name: read_results(Path(f"plots/{name}/evaluation/foils.csv")) for name in metrics}
     rows = ablation_rows(metrics, queries)
     dataset = params.data.label
     setting = Setting(dataset, params.data.synthetic, params.scale, params.seed, params.noise.rate)
@@ -37,6 +43,7 @@ def main(systems: list[str]) -> None:
         draw_ablation(folder / "ablation.png", rows, dataset)
         title = f"Each step against the one before, {dataset}, test"
         draw_forest(folder / "differences.png", title, comparisons(rows), INTERVAL_NOTE)
+        write_foils(folder, foils, dataset)
         print((folder / "ablation.md").read_text(encoding="utf-8"), end="")
     print("written to plots/compare")
 

@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
         group_experiments,
         parse_reference,
         reference_differences,
-        system_differences,
+        step_differences,
     )
     from ubg.comparison.study_tables import (
         NOTE,
@@ -31,26 +31,30 @@ def main(arguments: argparse.Namespace) -> None:
         write_study_csv,
         write_study_markdown,
     )
+    from ubg.comparison.two_models import with_two_models
     from ubg.figures.forest import draw_forest
+    from ubg.params import load_params
     from ubg.runtime.files import replace_folder
 
-    systems = in_order(arguments.systems)
+    systems = in_order([*arguments.systems, *arguments.two_models])
     reference = parse_reference(arguments.reference) if arguments.reference else None
     names = arguments.experiment or list_experiments(baseline=arguments.baseline)
     experiments = [
         read_experiment(name, systems) for name in tqdm(names, desc="reading", unit="experiment")
     ]
     groups = group_experiments(experiments)
-    differences = system_differences(groups, systems)
+    for system in arguments.two_models:
+        groups = with_two_models(groups, system, load_params())
+    differences = step_differences(groups)
     if reference:
-        differences += reference_differences(groups, systems, reference)
+        differences += reference_differences(groups, reference)
 
     dataset = ", ".join(dict.fromkeys(experiment.dataset for experiment in experiments))
     with replace_folder("plots/study") as folder:
-        write_study_markdown(folder / "study.md", dataset, groups, systems, differences)
-        write_study_csv(folder / "study.csv", dataset, groups, systems)
+        write_study_markdown(folder / "study.md", dataset, groups, differences)
+        write_study_csv(folder / "study.csv", dataset, groups)
         write_differences_csv(folder / "differences.csv", dataset, differences)
-        draw_runs(folder / "runs.png", dataset, groups, systems, arguments.metric)
+        draw_runs(folder / "runs.png", dataset, groups, arguments.metric)
         title = f"Differences in {COLUMNS[arguments.metric]} on {dataset}, test"
         comparisons = study_comparisons(differences, arguments.metric)
         draw_forest(folder / "differences.png", title, comparisons, NOTE)
@@ -68,6 +72,13 @@ if __name__ == "__main__":
         "--systems", nargs="+", choices=system_names(), default=STUDIED, help="default: %(default)s"
     )
     parser.add_argument("--metric", choices=METRICS, default="r1", help="the one in the figures")
+    parser.add_argument(
+        "--two-models",
+        nargs="+",
+        choices=system_names(),
+        default=(),
+        help="systems of which two seeds also rank together, by their cosines added",
+    )
     parser.add_argument("--reference", help="compare all with the runs of, say, gen_weight=0")
     chosen = parser.parse_args()
     run_script(lambda: main(chosen))

@@ -3,13 +3,14 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from ubg.comparison.ablation import (
     Setting,
     ablation_rows,
     comparisons,
     draw_ablation,
+    queries_files,
     read_metrics,
     write_csv,
     write_markdown,
@@ -21,10 +22,13 @@ from ubg.retrieval.bootstrap import Interval, paired_bootstrap
 SETTING = Setting("Drawn (synthetic)", True, "tiny", seed=7, noise=0.25)
 
 
-def metrics(r1):
+def metrics(r1, by_both=None):
     t2i = {"r1": r1, "r5": r1 + 20, "r10": r1 + 30, "map": r1 - 5, "minp": r1 - 10}
     both = {"t2i": t2i, "i2t": t2i | {"r1": r1 + 4}}
     elsewhere = {"t2i": t2i | {"r1": 99.0}, "i2t": t2i}
+    if by_both is not None:
+        second = metrics(by_both)["test"]
+        both |= {f"{direction}_generative": values for direction, values in second.items()}
     return {"test": both, "val": elsewhere, "last": {"test": elsewhere}}
 
 
@@ -64,6 +68,54 @@ def test_differences_are_to_the_step_before_where_it_was_evaluated(folder):
     assert phase4.differences is None
     assert phase2.values["r1"] == 52.5  # of the selected weights on test
     assert phase2.values["i2t_r1"] == 56.5
+
+
+@pytest.fixture
+def second_score(folder):
+    """The rows where phase 4 has a second score, of queries of its own."""
+    (folder / "phase3.json").write_text(json.dumps(metrics(48.0)))
+    (folder / "phase4.json").write_text(json.dumps(metrics(50.0, by_both=60.0)))
+    found = read_metrics(folder, ["phase3", "phase4"])
+    return ablation_rows(found, {name: query_results(name) for name in queries_files(found)})
+
+
+def test_both_scores_are_a_row_of_their_own_compared_with_the_same_step(second_score):
+    phase3, alone, both = second_score
+    assert [row.name for row in second_score] == ["phase3", "phase4", "phase4, both scores"]
+    assert phase3.step_before is None
+    assert alone.step_before == both.step_before == "phase3"
+    assert (alone.values["r1"], both.values["r1"], both.values["i2t_r1"]) == (50.0, 60.0, 64.0)
+    assert (alone.differences["r1"], both.differences["r1"]) == (2.0, 12.0)
+    means = [row.intervals["map"].mean for row in (alone, both)]
+    for mean, name in zip(means, ("phase4", "phase4, both scores"), strict=True):
+        ours, theirs = query_results(name).values("map"), query_results("phase3").values("map")
+        assert mean == pytest.approx(np.mean(ours - theirs))
+
+
+def test_results_per_query_lie_beside_each_other(folder, second_score):
+    assert queries_files(read_metrics(folder, ["irra", "phase4"])) == {
+        "irra": "plots/irra/evaluation/queries.csv",
+        "phase4": "plots/phase4/evaluation/queries.csv",
+        "phase4, both scores": "plots/phase4/evaluation/queries_generative.csv",
+    }
+
+
+def test_both_scores_are_in_tables_and_figures(second_score, tmp_path):
+    write_markdown(tmp_path / "a.md", second_score, SETTING)
+    text = (tmp_path / "a.md").read_text()
+    assert "| phase4, both scores | 60.00 (+12.00) |" in text
+    assert "| phase4, both scores – phase3 | " in text
+    write_csv(tmp_path / "a.csv", second_score, SETTING)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert (last["system"], last["compared_with"]) == ("phase4, both scores", "phase3")
+    assert float(last["r1_difference"]) == 12
+    draw_ablation(tmp_path / "a.png", second_score, "X")
+    with Image.open(tmp_path / "a.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    colours = [rung(row.name).colour for row in second_score]
+    assert all((pixels == ImageColor.getrgb(colour)).all(axis=2).any() for colour in colours)
+    assert [c.group for c in comparisons(second_score)][-1] == "phase4, both scores – phase3"
 
 
 def test_intervals_are_those_of_the_differences_per_query(folder):
@@ -150,7 +202,7 @@ def test_bars_are_as_high_as_their_values(folder, tmp_path, systems):
     draw_ablation(path, rows, "X")
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    row = next(row for row in rows if row.system == "phase2")
+    row = next(row for row in rows if row.name == "phase2")
     colour = [int(rung("phase2").colour[place : place + 2], 16) for place in (1, 3, 5)]
     legend = int(0.93 * len(pixels))
     heights = (pixels[:legend] == colour).all(axis=2).sum(axis=0)

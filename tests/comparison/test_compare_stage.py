@@ -1,3 +1,4 @@
+import csv
 import importlib.util
 import json
 import shutil
@@ -9,6 +10,11 @@ ROOT = Path(__file__).parents[2]
 QUERIES = """caption_id,image_id,pid,first_rank,average_precision,inp
 0,0,0,1,1.000000,1.000000
 1,1,1,3,0.333333,0.333333
+"""
+
+FOILS = """kind,person,image_to_text,text_to_image,group,paraphrase,twin_r1
+hat,0,1,1,1,1,1
+binding,1,1,0,0,1,1
 """
 
 
@@ -27,6 +33,7 @@ def stage(tmp_path, monkeypatch):
         Path(f"metrics/{system}.json").write_text(json.dumps(value))
         Path(f"plots/{system}/evaluation").mkdir(parents=True)
         Path(f"plots/{system}/evaluation/queries.csv").write_text(QUERIES)
+        Path(f"plots/{system}/evaluation/foils.csv").write_text(FOILS)
     spec = importlib.util.spec_from_file_location("compare_stage", ROOT / "stages" / "compare.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -34,16 +41,33 @@ def stage(tmp_path, monkeypatch):
 
 
 def systems_in_table():
-    lines = Path("plots/compare/ablation.csv").read_text().splitlines()[1:]
-    return [line.split(",")[0] for line in lines]
+    with Path("plots/compare/ablation.csv").open(newline="") as file:
+        return [row["system"] for row in csv.DictReader(file)]
 
 
 def test_table_and_chart_are_written_for_the_systems_named(stage):
     stage.main(["phase2", "phase1"])
     assert systems_in_table() == ["phase1", "phase2"]
     names = {path.name for path in Path("plots/compare").iterdir()}
-    assert names == {"ablation.md", "ablation.csv", "ablation.png", "differences.png"}
+    ablation = {"ablation.md", "ablation.csv", "ablation.png", "differences.png"}
+    assert names == ablation | {"foils.md", "foils.png"}
     assert "SynthPEDES (synthetic)" in Path("plots/compare/ablation.md").read_text()
+
+
+def test_a_second_score_is_read_where_the_metrics_have_one(stage):
+    value = json.loads(Path("metrics/phase2.json").read_text())
+    folder = Path("plots/phase4/evaluation")
+    folder.mkdir(parents=True)
+    (folder / "queries.csv").write_text(QUERIES)
+    (folder / "foils.csv").write_text(FOILS)
+    (folder / "queries_generative.csv").write_text(QUERIES.replace("1,1,1,3", "1,1,1,1"))
+    value["test"] |= {f"{name}_generative": value["test"][name] for name in ("t2i", "i2t")}
+    Path("metrics/phase4.json").write_text(json.dumps(value))
+    stage.main(["phase2", "phase4"])
+    assert systems_in_table() == ["phase2", "phase4", "phase4, both scores"]
+    (folder / "queries_generative.csv").unlink()
+    with pytest.raises(ValueError, match=r"queries_generative\.csv: missing"):
+        stage.main(["phase2", "phase4"])
 
 
 def test_metrics_left_in_the_folder_are_not_shown(stage):

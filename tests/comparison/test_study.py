@@ -14,7 +14,7 @@ from ubg.comparison.study import (
     reference_differences,
     retrieval_spread,
     shown,
-    system_differences,
+    step_differences,
     varying_keys,
 )
 from ubg.comparison.study_tables import (
@@ -33,7 +33,7 @@ QUERIES = 60
 
 
 def experiment(name, seed, right, generation=None, queries=QUERIES, **changes):
-    """`right`: how many of the queries each system answers at rank 1, spread by the seed."""
+    """`right`: how many of the queries each row answers at rank 1, spread by the seed."""
     ids = np.stack([np.arange(queries), np.arange(queries), np.arange(queries) // 3], axis=1)
     results, metrics = {}, {}
     for system, count in right.items():
@@ -44,7 +44,8 @@ def experiment(name, seed, right, generation=None, queries=QUERIES, **changes):
         both = {"t2i": t2i | {"minp": 50.0}, "i2t": t2i | {"minp": 50.0}}
         content = {"test": both, "val": both, "last": {"test": both}}
         content |= {"generation": generation} if generation else {}
-        metrics[system] = SystemMetrics.model_validate(content)
+        if system in SYSTEMS:
+            metrics[system] = SystemMetrics.model_validate(content)
     params = BASE | {key.replace("__", "."): value for key, value in changes.items()}
     return Experiment(name, "Drawn (synthetic)", seed, params, metrics, results)
 
@@ -101,7 +102,7 @@ def test_spread_by_hand(groups):
 
 
 def test_systems_are_compared_over_the_mean_of_the_matched_runs(groups):
-    found = system_differences(groups, SYSTEMS)
+    found = step_differences(groups)
     assert [(d.heading, d.label) for d in found] == [
         ("phase4 – phase3", "gen_weight=0"),
         ("phase4 – phase3", "gen_weight=1"),
@@ -118,11 +119,83 @@ def test_systems_are_compared_over_the_mean_of_the_matched_runs(groups):
     # Student's t of +20 and +10 points: 12.706 standard errors of 5.
     over_seeds = found[1].over_seeds["r1"]
     assert (over_seeds.mean, over_seeds.low) == pytest.approx((15, 15 - 12.706 * 5))
-    assert system_differences(groups, ["phase4"]) == []
+    alone = group_experiments([experiment("a", 1, {"phase4": 30})])
+    assert step_differences(alone) == []
+
+
+@pytest.fixture
+def variants():
+    """Three seeds of two variants and of none of the branch, beside two models."""
+    off = {"phase3": 24, "phase3, two models": 30, "phase4": 27}
+    right = {
+        "shuffled": off | {"phase4, both scores": 27},
+        "on": off | {"phase4, both scores": 42},
+        "off": off,
+    }
+    params = {
+        "shuffled": {"generation__shuffle_captions": True},
+        "on": {},
+        "off": {"generation__enable_gen": False},
+    }
+    base = {"generation__shuffle_captions": False, "generation__enable_gen": True}
+    return group_experiments(
+        [
+            experiment(f"{kind}{seed}", seed, right[kind], **base | params[kind])
+            for kind in params
+            for seed in (1, 2, 3)
+        ]
+    )
+
+
+def test_a_row_is_in_the_groups_that_have_it(variants, tmp_path):
+    off, on, shuffled = variants
+    assert off.label == "generation.shuffle_captions=false, generation.enable_gen=false"
+    assert off.rows == ["phase3", "phase3, two models", "phase4"]
+    assert on.rows == shuffled.rows == [*off.rows, "phase4, both scores"]
+    assert retrieval_spread(on, "phase4, both scores")["r1"].mean == 70
+    write_study_markdown(tmp_path / "s.md", "X", variants, step_differences(variants))
+    text = (tmp_path / "s.md").read_text()
+    assert text.count("| phase4, both scores | 1 2 3 |") == 2
+    assert text.count("| phase3, two models | 1 2 3 | 50.00 ± 0.00 |") == 3
+    draw_runs(tmp_path / "r.png", "X", variants, "r1")
+    with Image.open(tmp_path / "r.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    for row in on.rows:
+        assert (pixels == ImageColor.getrgb(rung(row).colour)).all(axis=2).any()
+
+
+def test_both_scores_are_compared_with_the_step_before_and_with_the_control(variants):
+    found = {(d.heading, d.label): d for d in step_differences(variants)}
+    on, shuffled = (group.label for group in variants[1:])
+    control = "phase4, both scores – phase3, two models"
+    assert set(found) == {
+        ("phase3, two models – phase3", "any params"),
+        ("phase4 – phase3", "any params"),
+        ("phase4, both scores – phase3", on),
+        ("phase4, both scores – phase3", shuffled),
+        (control, on),
+        (control, shuffled),
+    }
+    assert found[control, on].intervals["r1"].mean == pytest.approx(20)
+    assert found[control, on].over_seeds["r1"].mean == pytest.approx(20)
+    assert found[control, shuffled].intervals["r1"].mean == pytest.approx(-5)
+    assert [c.colour for c in study_comparisons([found[control, on]], "r1")] == [
+        rung("phase4, both scores").colour
+    ]
+
+
+def test_a_reference_is_compared_row_by_row(variants):
+    shuffled = parse_reference("generation.shuffle_captions=true")
+    assert [d.heading for d in reference_differences(variants, shuffled)] == [
+        "phase4, both scores, against generation.shuffle_captions=true"
+    ]
+    # The branch reaches no other row, and without it there are no both scores.
+    with pytest.raises(ValueError, match="no group differs"):
+        reference_differences(variants, parse_reference("generation.enable_gen=false"))
 
 
 def test_groups_are_compared_over_the_seeds_in_common(groups):
-    found = reference_differences(groups, SYSTEMS, parse_reference("gen_weight=0.0"))
+    found = reference_differences(groups, parse_reference("gen_weight=0.0"))
     assert [(d.heading, d.label, d.seeds) for d in found] == [
         ("phase4, against gen_weight=0", "gen_weight=1", (1,)),
     ]
@@ -141,11 +214,9 @@ def test_a_reference_leaves_the_other_params_as_they_are():
             experiment("e", 1, right, losses__sdm=0.5),
         ]
     )
-    labels = [
-        d.label for d in reference_differences(found, ["phase4"], parse_reference("gen_weight=0"))
-    ]
+    labels = [d.label for d in reference_differences(found, parse_reference("gen_weight=0"))]
     assert labels == ["gen_weight=1, losses.sdm=0.1", "gen_weight=1, losses.sdm=0.3"]
-    one = reference_differences(found, ["phase4"], parse_reference("gen_weight=1,losses.sdm=0.1"))
+    one = reference_differences(found, parse_reference("gen_weight=1,losses.sdm=0.1"))
     assert len(one) == 4
 
 
@@ -157,9 +228,9 @@ def test_a_reference_takes_lists_as_the_params_have_them():
 
 def test_faults_are_one_line(groups):
     with pytest.raises(ValueError, match=r"seed does not vary; what does: gen_weight$"):
-        reference_differences(groups, SYSTEMS, {"seed": "1"})
+        reference_differences(groups, {"seed": "1"})
     with pytest.raises(ValueError, match="no group differs from its like with gen_weight=7"):
-        reference_differences(groups, SYSTEMS, {"gen_weight": "7"})
+        reference_differences(groups, {"gen_weight": "7"})
     for text in ("gen_weight", "gen_weight=", "=1", "a=1,b"):
         with pytest.raises(ValueError, match="is not of the form key=value"):
             parse_reference(text)
@@ -167,10 +238,10 @@ def test_faults_are_one_line(groups):
     right = {"phase3": 6, "phase4": 9}
     apart = [experiment("a", 1, right), experiment("b", 2, right, gen_weight=0.0)]
     with pytest.raises(ValueError, match="no seed in common"):
-        reference_differences(group_experiments(apart), SYSTEMS, {"gen_weight": "0"})
+        reference_differences(group_experiments(apart), {"gen_weight": "0"})
     shorter = [experiment("a", 1, right), experiment("b", 2, right, queries=30)]
     with pytest.raises(ValueError, match=r"seed 2 and seed 1 hold other queries \(30 and 60"):
-        system_differences(group_experiments(shorter), SYSTEMS)
+        step_differences(group_experiments(shorter))
 
 
 def test_values_are_shown_alike_however_they_were_written():
@@ -197,8 +268,8 @@ def test_params_are_flat_and_without_what_makes_no_group():
 
 
 def test_tables_and_figures(groups, tmp_path):
-    differences = system_differences(groups, SYSTEMS)
-    write_study_markdown(tmp_path / "s.md", "X (synthetic)", groups, SYSTEMS, differences)
+    differences = step_differences(groups)
+    write_study_markdown(tmp_path / "s.md", "X (synthetic)", groups, differences)
     text = (tmp_path / "s.md").read_text()
     assert text.startswith("# Study on X (synthetic)\n")
     assert "| gen_weight=1 | phase3 | 1 2 | 45.00 ± 7.07 |" in text
@@ -207,7 +278,7 @@ def test_tables_and_figures(groups, tmp_path):
     assert "| phase4 – phase3 | gen_weight=1 | 1 2 | +15.00 [" in text
     assert " seeds [-48.53, +78.53] |" in text
 
-    write_study_csv(tmp_path / "s.csv", "X", groups, SYSTEMS)
+    write_study_csv(tmp_path / "s.csv", "X", groups)
     write_differences_csv(tmp_path / "d.csv", "X", differences)
     with (tmp_path / "s.csv").open(newline="") as file:
         table = {(r["params"], r["system"], r["metric"]): r for r in csv.DictReader(file)}
@@ -227,7 +298,7 @@ def test_groups_without_the_branch_have_no_generation_metrics(tmp_path):
     right = {"phase4": 30}
     off = experiment("a", 1, right, gen_weight=0.0)
     found = group_experiments([off, experiment("b", 1, right, {"ce": 4.0})])
-    write_study_markdown(tmp_path / "s.md", "X", found, ["phase4"], [])
+    write_study_markdown(tmp_path / "s.md", "X", found, [])
     text = (tmp_path / "s.md").read_text()
     assert "| gen_weight=0 | 1 | – |" in text
     assert "| gen_weight=1 | 1 | 4.000 |" in text
@@ -236,7 +307,7 @@ def test_groups_without_the_branch_have_no_generation_metrics(tmp_path):
 
 def test_a_dot_per_run_and_a_colour_per_system(groups, tmp_path):
     for name in "ab":
-        draw_runs(tmp_path / name, "X (synthetic)", groups, SYSTEMS, "r1")
+        draw_runs(tmp_path / name, "X (synthetic)", groups, "r1")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with Image.open(tmp_path / "a") as image:
         pixels = np.asarray(image.convert("RGB"))

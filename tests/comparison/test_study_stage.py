@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ubg.comparison.experiments import list_experiments, read_experiment
+from ubg.comparison.experiments import fetch_model, list_experiments, read_experiment
 
 ROOT = Path(__file__).parents[2]
 DVC = """
 stages:
   train_phase3:
-    cmd: mkdir -p models && (cat params.yaml; echo $UBG_CHECKPOINTS) > models/phase3
+    cmd: mkdir -p models/phase3 && (cat params.yaml; echo $UBG_CHECKPOINTS) > models/phase3/seen
     params: [seed, {"configs/scales/${scale}.yaml": [losses.sdm]}]
     outs: [models/phase3]
   evaluate_phase3:
@@ -34,20 +35,26 @@ stages:
     metrics:
       - metrics/phase4.json: {cache: false}
 """
-# Phase 4 answers one more of ten queries at rank 1 for each half of gen_weight.
+# Phase 4 answers one more of ten queries at rank 1 for each half of gen_weight, and one more yet by
+# both scores.
 WRITE = """
 import json, os, sys
 import yaml
 params, system = yaml.safe_load(open("params.yaml")), sys.argv[1]
 right = 4 + (params["seed"] == 2) + (2 * params["gen_weight"] if system == "phase4" else 0)
 os.makedirs(f"plots/{system}/evaluation"), os.makedirs("metrics", exist_ok=True)
-with open(f"plots/{system}/evaluation/queries.csv", "w") as file:
-    print("caption_id,image_id,pid,first_rank,average_precision,inp", file=file)
-    for query in range(200):
-        rank = 1 if query % 10 < right else 20
-        print(query, query, query // 4, rank, 0.5, 0.5, sep=",", file=file)
-t2i = dict(r1=10.0 * right, r5=10.0 * right, r10=10.0 * right, map=50.0, minp=50.0)
+def write(name, right):
+    with open(f"plots/{system}/evaluation/{name}.csv", "w") as file:
+        print("caption_id,image_id,pid,first_rank,average_precision,inp", file=file)
+        for query in range(200):
+            rank = 1 if query % 10 < right else 20
+            print(query, query, query // 4, rank, 0.5, 0.5, sep=",", file=file)
+    return dict(r1=10.0 * right, r5=10.0 * right, r10=10.0 * right, map=50.0, minp=50.0)
+t2i = write("queries", right)
 both = {"t2i": t2i, "i2t": t2i}
+if system == "phase4" and params["gen_weight"]:
+    second = write("queries_generative", right + 1)
+    both |= {"t2i_generative": second, "i2t_generative": second}
 metrics = {"test": both, "val": both, "last": {"test": both}}
 if system == "phase4":
     metrics["generation"] = {"ce": 3.0 + params["seed"], "buckets": {"high": 4.0}}
@@ -88,7 +95,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 def project(tmp_path_factory) -> Path:
     """A repository with four queued experiments done, of two seeds and two weights."""
     project = tmp_path_factory.mktemp("study")
-    shutil.copy(ROOT / "params.yaml", project)
+    params = (ROOT / "params.yaml").read_text()
+    (project / "params.yaml").write_text(re.sub("gen_weight: [0-9.]+", "gen_weight: 1.0", params))
     shutil.copytree(ROOT / "configs", project / "configs")
     (project / "dvc.yaml").write_text(DVC)
     (project / "write.py").write_text(WRITE)
@@ -125,7 +133,9 @@ def test_queued_experiments_are_read_without_touching_the_workspace(project):
 
 def test_variables_of_the_shell_that_starts_the_queue_reach_the_stages(project):
     name = list_experiments(project)[0]
-    stored = run(project, "dvc", "get", ".", "models/phase3", "--rev", name, "-o", "seen", "-q")
+    stored = run(
+        project, "dvc", "get", ".", "models/phase3/seen", "--rev", name, "-o", "seen", "-q"
+    )
     seen = (project / "seen").read_text()
     (project / "seen").unlink()
     assert stored == ""
@@ -149,6 +159,7 @@ def test_study_aggregates_over_the_seeds(project):
     # R@1 of 50 and 60 over the seeds 1 and 2.
     assert "| gen_weight=0.5 | phase4 | 1 2 | 55.00 ± 7.07 |" in text
     assert "| gen_weight=0 | phase3 | 1 2 | 45.00 ± 7.07 |" in text
+    assert "| gen_weight=0.5 | phase4, both scores | 1 2 | 65.00 ± 7.07 |" in text
     assert "| gen_weight=0.5 | 1 2 | 4.500 ± 0.707 |" in text  # generation: ce, no buckets
 
     found = {
@@ -159,6 +170,7 @@ def test_study_aggregates_over_the_seeds(project):
     assert set(found) == {
         ("phase4 – phase3", "gen_weight=0"),
         ("phase4 – phase3", "gen_weight=0.5"),
+        ("phase4, both scores – phase3", "gen_weight=0.5"),
         ("phase4, against gen_weight=0", "gen_weight=0.5"),
     }
     gain = found["phase4, against gen_weight=0", "gen_weight=0.5"]
@@ -166,6 +178,17 @@ def test_study_aggregates_over_the_seeds(project):
     assert (gain["mean"], gain["seeds_low"], gain["seeds"]) == ("10.0000", "10.0000", "1 2")
     assert 5 < float(gain["low"]) < 10 < float(gain["high"]) < 15
     assert float(found["phase4 – phase3", "gen_weight=0"]["high"]) == 0
+    assert found["phase4, both scores – phase3", "gen_weight=0.5"]["mean"] == "20.0000"
+
+
+def test_a_model_is_copied_out_of_its_experiment(project, tmp_path):
+    name = list_experiments(project)[0]
+    folder = fetch_model(name, "phase3", tmp_path, project)
+    assert folder == tmp_path / "models/phase3"
+    assert (folder / "seen").read_text().endswith("\n/elsewhere\n")
+    assert not (project / "seen").exists()
+    with pytest.raises(ValueError, match=f"^experiment {name}: models/phase9: missing; run the"):
+        fetch_model(name, "phase9", tmp_path, project)
 
 
 def test_results_that_are_not_those_of_the_experiment_are_refused(project):

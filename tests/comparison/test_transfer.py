@@ -57,6 +57,23 @@ def test_table_has_the_own_test_split_then_the_other(measured):
     assert {row["trained_on"] for row in rows} == {"CUHK-PEDES"}
 
 
+def test_both_scores_are_a_row_wherever_they_were_measured(measured):
+    path = Path("metrics/phase4.json")
+    write_metrics(path, 62.0, 50.0)
+    found = json.loads(path.read_text())
+    both = {f"{name}_generative": found["test"]["t2i"] | {"r1": 70.0} for name in ("t2i", "i2t")}
+    path.write_text(json.dumps(found | {"test": found["test"] | both}))
+    write_metrics(Path("metrics/others/phase4_rstpreid.json"), 32.0, 20.0)
+    rows = transfer_rows(["irra", "phase4"], with_dataset("cuhk_pedes"), with_dataset("rstpreid"))
+    assert [(row.tested_on, row.name, row.values["r1"]) for row in rows] == [
+        ("CUHK-PEDES", "irra", 60.0),
+        ("CUHK-PEDES", "phase4", 62.0),
+        ("CUHK-PEDES", "phase4, both scores", 70.0),
+        ("RSTPReid", "irra", 30.0),
+        ("RSTPReid", "phase4", 32.0),
+    ]
+
+
 def test_data_sets_of_one_source_are_warned_about_and_no_others():
     icfg, rstp, cuhk = map(with_dataset, ("icfg_pedes", "rstpreid", "cuhk_pedes"))
     assert "both take their images from MSMT17" in overlap_warning(icfg, rstp)

@@ -1,4 +1,4 @@
-"""The ablation: a row per system, the difference to the step before, as table and bar chart."""
+"""The ablation: systems in rows, the difference to the step before, as table and bar chart."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ubg.comparison.ladder import in_order, rung
+from ubg.comparison.ladder import both_scores, in_order, rung
 from ubg.evaluation.queries import METRICS, QueryResults, require_same_queries
 from ubg.figures.forest import Comparison, difference_cell
 from ubg.figures.style import figure
@@ -50,10 +50,12 @@ class Direction(_Part):
 
 
 class Directions(_Part):
-    """Text-to-image and image-to-text."""
+    """Text-to-image and image-to-text; of a system with a second score also by both scores."""
 
     t2i: Direction
     i2t: Direction
+    t2i_generative: Direction | None = None
+    i2t_generative: Direction | None = None
 
 
 class LastWeights(_Part):
@@ -98,13 +100,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One system on the test split, percent, by the keys of `COLUMNS`.
+    """One row of the ladder on the test split, percent, by the keys of `COLUMNS`.
 
-    `differences` are to the system `step_before`, `intervals` those of the text-to-image ones over
-    the test queries; all three are None where that system is not in the table.
+    `differences` are to the row `step_before`, `intervals` those of the text-to-image ones over the
+    test queries; all three are None where that row is not in the table.
     """
 
-    system: str
+    name: str
     values: dict[str, float]
     step_before: str | None
     differences: dict[str, float] | None
@@ -126,27 +128,57 @@ def read_metrics(folder: str | Path, systems: Iterable[str]) -> dict[str, System
     }
 
 
+def scores_by_row(tests: Mapping[str, Directions]) -> dict[str, dict[str, float]]:
+    """What systems scored, a row each, or two where they have a second score.
+
+    Args:
+        tests: by system.
+
+    Returns:
+        Percent by row and by the keys of `COLUMNS`, in the order of `tests`.
+    """
+    scores = {}
+    for system, test in tests.items():
+        scores[system] = _columns(test.t2i, test.i2t)
+        if test.t2i_generative is not None and test.i2t_generative is not None:
+            scores[both_scores(system)] = _columns(test.t2i_generative, test.i2t_generative)
+    return scores
+
+
+def queries_files(metrics: Mapping[str, SystemMetrics]) -> dict[str, str]:
+    """The paths of the results per query on test, by the rows of `scores_by_row`."""
+    files = {}
+    for system, found in metrics.items():
+        folder = f"plots/{system}/evaluation"
+        files[system] = f"{folder}/queries.csv"
+        if found.test.t2i_generative is not None:
+            files[both_scores(system)] = f"{folder}/queries_generative.csv"
+    return files
+
+
 def ablation_rows(
     metrics: Mapping[str, SystemMetrics], queries: Mapping[str, QueryResults]
 ) -> list[AblationRow]:
-    """A row per system, in the order of `metrics`; `queries` holds the same systems.
+    """The rows of the systems, in the order of `metrics`.
+
+    Args:
+        metrics: by system.
+        queries: of the files of `queries_files`.
 
     Raises:
-        ValueError: a system and the step before it were evaluated on other queries.
+        ValueError: a row and the step before it were evaluated on other queries, or a row has no
+            place in the ladder.
     """
-    values = {
-        system: found.test.t2i.model_dump() | {"i2t_r1": found.test.i2t.r1}
-        for system, found in metrics.items()
-    }
+    scores = scores_by_row({system: found.test for system, found in metrics.items()})
     rows = []
-    for system, ours in values.items():
-        before = rung(system).step_before
-        if before in values:
-            differences = {key: ours[key] - values[before][key] for key in COLUMNS}
-            intervals = _intervals(system, before, queries)
-            rows.append(AblationRow(system, ours, before, differences, intervals))
+    for name, ours in scores.items():
+        before = rung(name).step_before
+        if before in scores:
+            differences = {key: ours[key] - scores[before][key] for key in COLUMNS}
+            intervals = _intervals(name, before, queries)
+            rows.append(AblationRow(name, ours, before, differences, intervals))
         else:
-            rows.append(AblationRow(system, ours, None, None, None))
+            rows.append(AblationRow(name, ours, None, None, None))
     return rows
 
 
@@ -154,9 +186,9 @@ def comparisons(rows: list[AblationRow]) -> list[Comparison]:
     """What `draw_forest` shows: each step's difference to the step before it in each metric."""
     return [
         Comparison(
-            group=f"{row.system} – {row.step_before}",
+            group=f"{row.name} – {row.step_before}",
             label=COLUMNS[metric],
-            colour=rung(row.system).colour,
+            colour=rung(row.name).colour,
             interval=interval,
         )
         for row in rows
@@ -181,14 +213,14 @@ def write_markdown(path: str | Path, rows: list[AblationRow], setting: Setting) 
         f"- seed: {setting.seed}, one run per system",
         f"- training captions at other people's images: {noise_label(setting.noise)}",
         "- split: test, weights selected on validation; text-to-image unless said, percent",
-        "- in brackets: difference to the system in the last column, in points",
+        "- in brackets: difference to the row in the last column, in points",
         "",
         markdown_line(["system", *COLUMNS.values(), "compared with"]),
         markdown_line(["---", *["---:"] * len(COLUMNS), "---"]),
     ]
     for row in rows:
         cells = [_cell(row, key) for key in COLUMNS]
-        lines.append(markdown_line([row.system, *cells, row.step_before or "–"]))
+        lines.append(markdown_line([row.name, *cells, row.step_before or "–"]))
     if any(row.intervals for row in rows):
         lines += _interval_lines(rows)
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -208,7 +240,7 @@ def write_csv(path: str | Path, rows: list[AblationRow], setting: Setting) -> No
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()
         for row in rows:
-            line = {"system": row.system, "compared_with": row.step_before, **context}
+            line = {"system": row.name, "compared_with": row.step_before, **context}
             line |= {key: f"{value:.4f}" for key, value in row.values.items()}
             for key, value in (row.differences or {}).items():
                 line[f"{key}_difference"] = f"{value:z.4f}"
@@ -219,7 +251,7 @@ def write_csv(path: str | Path, rows: list[AblationRow], setting: Setting) -> No
 
 
 def draw_ablation(path: str | Path, rows: list[AblationRow], dataset: str) -> None:
-    """Draw a group of bars for R@1, R@5, R@10 and mAP, a bar per system."""
+    """Draw a group of bars for R@1, R@5, R@10 and mAP, a bar per row."""
     width = 0.84 / len(rows)
     with figure(path, 10, 5.4) as drawing:
         axes = drawing.add_subplot()
@@ -229,8 +261,8 @@ def draw_ablation(path: str | Path, rows: list[AblationRow], dataset: str) -> No
                 [group + offset for group in range(len(CHARTED))],
                 [row.values[key] for key in CHARTED],
                 width * 0.94,
-                color=rung(row.system).colour,
-                label=row.system,
+                color=rung(row.name).colour,
+                label=row.name,
             )
             axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=11 if len(rows) <= 4 else 8.5)
         axes.set_xticks(range(len(CHARTED)), [COLUMNS[key] for key in CHARTED])
@@ -264,11 +296,13 @@ def read_metrics_file(kind: type[M], path: Path, again: str) -> M:
         raise ValueError(f"{path}: {key}: {fault['msg']}; {again}") from None
 
 
-def _intervals(
-    system: str, before: str, queries: Mapping[str, QueryResults]
-) -> dict[str, Interval]:
-    ours, theirs = queries[system], queries[before]
-    require_same_queries(ours, theirs, system, before)
+def _columns(t2i: Direction, i2t: Direction) -> dict[str, float]:
+    return t2i.model_dump() | {"i2t_r1": i2t.r1}
+
+
+def _intervals(name: str, before: str, queries: Mapping[str, QueryResults]) -> dict[str, Interval]:
+    ours, theirs = queries[name], queries[before]
+    require_same_queries(ours, theirs, name, before)
     differences = {metric: ours.values(metric) - theirs.values(metric) for metric in METRICS}
     return paired_bootstraps(differences, ours.pids)
 
@@ -284,7 +318,7 @@ def _interval_lines(rows: list[AblationRow]) -> list[str]:
     for row in rows:
         if row.intervals is not None:
             cells = [difference_cell(interval) for interval in row.intervals.values()]
-            lines.append(markdown_line([f"{row.system} – {row.step_before}", *cells]))
+            lines.append(markdown_line([f"{row.name} – {row.step_before}", *cells]))
     return [*lines, "", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ubg.comparison.ablation import SystemMetrics, read_metrics
+from ubg.comparison.ablation import SystemMetrics, queries_files, read_metrics
 from ubg.evaluation.queries import QueryResults, read_queries
 from ubg.params import Params, load_params
 
@@ -26,7 +26,8 @@ class Experiment:
         dataset: the data set's label.
         seed: of training.
         params: the other params by dotted key, those of the presets too, as `flatten` has them.
-        metrics, queries: by system, text-to-image results on test in the second.
+        metrics: by system.
+        queries: text-to-image results on test, by row of the ladder.
     """
 
     name: str
@@ -70,32 +71,48 @@ def read_experiment(name: str, systems: list[str], root: str | Path = ".") -> Ex
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
-    files = ["params.yaml"]
-    for system in systems:
-        files += [f"metrics/{system}.json", f"plots/{system}/evaluation/queries.csv"]
     with TemporaryDirectory() as copy:
         try:
             source = DVCFileSystem(url=str(root), rev=name)
-            files += source.find("configs")
             for system in systems:
                 _require_own_results(source, system)
-            for file in files:
+                _fetch(source, f"metrics/{system}.json", Path(copy))
+            for file in ("params.yaml", *source.find("configs")):
                 _fetch(source, file, Path(copy))
             params = _params_of(copy)
+            metrics = read_metrics(Path(copy) / "metrics", systems)
+            files = queries_files(metrics)
+            for file in files.values():
+                _fetch(source, file, Path(copy))
             return Experiment(
                 name=name,
                 dataset=params.data.label,
                 seed=params.seed,
                 params=flatten(params),
-                metrics=read_metrics(Path(copy) / "metrics", systems),
-                queries={
-                    system: read_queries(Path(copy) / f"plots/{system}/evaluation/queries.csv")
-                    for system in systems
-                },
+                metrics=metrics,
+                queries={row: read_queries(Path(copy) / file) for row, file in files.items()},
             )
         except (ValueError, DvcException) as error:
             fault = str(error).replace(f"{copy}/", "")
             raise ValueError(f"experiment {name}: {fault}") from None
+
+
+def fetch_model(name: str, system: str, folder: Path, root: str | Path = ".") -> Path:
+    """Copy the trained model of a system out of an experiment, to `models/<system>` in `folder`.
+
+    Raises:
+        ValueError: it is missing, or no longer in the DVC cache.
+    """
+    from dvc.api import DVCFileSystem
+
+    source = DVCFileSystem(url=str(root), rev=name)
+    model = f"models/{system}"
+    try:
+        for file in source.find(model) or [model]:
+            _fetch(source, file, folder)
+    except ValueError as error:
+        raise ValueError(f"experiment {name}: {error}") from None
+    return folder / model
 
 
 def _params_of(copy: str) -> Params:

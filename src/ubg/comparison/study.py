@@ -1,20 +1,21 @@
 """A study: experiments that differ in their seed alone are one group, groups are compared.
 
-Two systems, or two groups, are compared over the same queries and the same seeds. A query's
-difference is its mean over the seeds. Two intervals go with it, since there are two sources of
-chance: one from resampling identities, for these runs, and one over the seeds, for these queries.
+Two rows of the ladder, or two groups, are compared over the same queries and the same seeds. A
+query's difference is its mean over the seeds. Two intervals go with it, since there are two sources
+of chance: one from resampling identities, for these runs, and one over the seeds, for these
+queries.
 """
 
 import re
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ubg.comparison.experiments import Experiment
-from ubg.comparison.ladder import rung
+from ubg.comparison.ladder import in_order, rung
 from ubg.evaluation.queries import METRICS, QueryResults, require_same_queries
 from ubg.retrieval.bootstrap import Interval, interval_over_seeds, paired_bootstraps
 
@@ -30,6 +31,16 @@ class Group:
     def label(self) -> str:
         params = [f"{key}={shown(value)}" for key, value in self.values.items()]
         return ", ".join(params) or "all runs"
+
+    @property
+    def systems(self) -> list[str]:
+        """The systems that all runs of the study have metrics for."""
+        return list(next(iter(self.runs.values())).metrics)
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows of the ladder that all runs have results for."""
+        return in_order(set.intersection(*(set(run.queries) for run in self.runs.values())))
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class Difference:
     Attributes:
         heading: what is compared, such as `phase4 – phase3`.
         label: of the group in which it is measured.
-        system: whose results the others are subtracted from.
+        row: whose results the others are subtracted from.
         seeds: of the runs that are compared.
         intervals: over queries, of the mean over the seeds.
         over_seeds: over the differences of the single runs; None for one run.
@@ -56,7 +67,7 @@ class Difference:
 
     heading: str
     label: str
-    system: str
+    row: str
     seeds: tuple[int, ...]
     intervals: dict[str, Interval]
     over_seeds: dict[str, Interval | None]
@@ -106,10 +117,19 @@ def varying_keys(experiments: list[Experiment]) -> list[str]:
     return varying
 
 
-def retrieval_spread(group: Group, system: str) -> dict[str, Spread]:
-    """Text-to-image metrics of one system on test over the seeds, by the keys of `METRICS`."""
-    runs = [run.metrics[system].test.t2i.model_dump() for run in group.runs.values()]
-    return {metric: _spread([run[metric] for run in runs]) for metric in METRICS}
+def all_rows(groups: list[Group]) -> list[str]:
+    """The rows that any group has, in the order of the ladder."""
+    return in_order(row for group in groups for row in group.rows)
+
+
+def scores(group: Group, row: str, metric: str) -> list[float]:
+    """What each run scored on test, text to image, in one of `METRICS`."""
+    return [float(run.queries[row].values(metric).mean()) for run in group.runs.values()]
+
+
+def retrieval_spread(group: Group, row: str) -> dict[str, Spread]:
+    """Text-to-image metrics of one row on test over the seeds, by the keys of `METRICS`."""
+    return {metric: _spread(scores(group, row, metric)) for metric in METRICS}
 
 
 def generation_spread(group: Group, system: str) -> dict[str, Spread]:
@@ -119,36 +139,35 @@ def generation_spread(group: Group, system: str) -> dict[str, Spread]:
     return {name: _spread([float(run[name]) for run in runs]) for name in names}
 
 
-def system_differences(groups: list[Group], systems: list[str]) -> list[Difference]:
-    """Each system against its step before, within each group, where both are among `systems`.
+def step_differences(groups: list[Group]) -> list[Difference]:
+    """Each row against its step before and its control, in each group that has both.
+
+    One that is the same in all groups, since the params reach neither row, is told once.
 
     Raises:
         ValueError: runs over other queries.
     """
     found = []
-    for system in systems:
-        before = rung(system).step_before
-        if before not in systems:
-            continue
-        for group in groups:
-            ours = {seed: run.queries[system] for seed, run in group.runs.items()}
-            theirs = {seed: run.queries[before] for seed, run in group.runs.items()}
-            heading = f"{system} – {before}"
-            found.append(_difference(heading, group.label, system, ours, theirs))
+    for row in all_rows(groups):
+        for before in (rung(row).step_before, rung(row).control):
+            of_row = []
+            for group in groups:
+                if before in group.rows and row in group.rows:
+                    ours, theirs = _by_seed(group, row), _by_seed(group, before)
+                    heading = f"{row} – {before}"
+                    of_row.append(_difference(heading, group.label, row, ours, theirs))
+            found += _once(of_row)
     return found
 
 
-def reference_differences(
-    groups: list[Group], systems: list[str], reference: dict[str, str]
-) -> list[Difference]:
+def reference_differences(groups: list[Group], reference: dict[str, str]) -> list[Difference]:
     """Each group against the group that has the values of `reference` and is otherwise the same.
 
-    Left out are groups without such a counterpart, and systems that the params do not reach: all
-    their results are the same.
+    Each row is compared with itself. Left out are groups without such a counterpart, and rows that
+    the params do not reach: all their results are the same.
 
     Args:
         groups: of the study.
-        systems: each is compared with itself.
         reference: see `parse_reference`.
 
     Raises:
@@ -161,20 +180,17 @@ def reference_differences(
     by_values = {_shown_values(group.values): group for group in groups}
     against = ", ".join(f"{key}={value}" for key, value in reference.items())
     found = []
-    for system in systems:
-        of_system = []
+    for row in all_rows(groups):
+        of_row = []
         for group in groups:
             wanted = tuple(reference.get(key, shown(value)) for key, value in group.values.items())
-            if wanted == _shown_values(group.values) or wanted not in by_values:
-                continue
-            ours = {seed: run.queries[system] for seed, run in group.runs.items()}
-            theirs = {seed: run.queries[system] for seed, run in by_values[wanted].runs.items()}
-            heading = f"{system}, against {against}"
-            of_system.append(_difference(heading, group.label, system, ours, theirs))
-        if any(
-            interval.low or interval.high for d in of_system for interval in d.intervals.values()
-        ):
-            found += of_system
+            other = by_values.get(wanted, group)
+            if other is not group and row in group.rows and row in other.rows:
+                ours, theirs = _by_seed(group, row), _by_seed(other, row)
+                heading = f"{row}, against {against}"
+                of_row.append(_difference(heading, group.label, row, ours, theirs))
+        if any(interval.low or interval.high for d in of_row for interval in d.intervals.values()):
+            found += of_row
     if not found:
         raise ValueError(f"--reference: no group differs from its like with {against}")
     return found
@@ -213,10 +229,21 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _once(differences: list[Difference]) -> list[Difference]:
+    """The differences, or a single one in their place where they differ in their label alone."""
+    unlabelled = [replace(difference, label="any params") for difference in differences]
+    same = len(differences) > 1 and all(other == unlabelled[0] for other in unlabelled)
+    return unlabelled[:1] if same else differences
+
+
+def _by_seed(group: Group, row: str) -> dict[int, QueryResults]:
+    return {seed: run.queries[row] for seed, run in group.runs.items()}
+
+
 def _difference(
     heading: str,
     label: str,
-    system: str,
+    row: str,
     ours: Mapping[int, QueryResults],
     theirs: Mapping[int, QueryResults],
 ) -> Difference:
@@ -236,7 +263,7 @@ def _difference(
         means[metric] = difference_SQ.mean(axis=0)
         over_seeds[metric] = interval_over_seeds(difference_SQ.mean(axis=1).tolist())
     intervals = paired_bootstraps(means, first.pids)
-    return Difference(heading, label, system, seeds, intervals, over_seeds)
+    return Difference(heading, label, row, seeds, intervals, over_seeds)
 
 
 def _spread(values: list[float]) -> Spread:

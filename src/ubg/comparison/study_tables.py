@@ -10,8 +10,10 @@ from ubg.comparison.study import (
     Difference,
     Group,
     Spread,
+    all_rows,
     generation_spread,
     retrieval_spread,
+    scores,
 )
 from ubg.evaluation.queries import METRICS
 from ubg.figures.forest import Comparison, difference_cell
@@ -27,17 +29,15 @@ def write_study_markdown(
     path: str | Path,
     dataset: str,
     groups: list[Group],
-    systems: list[str],
     differences: list[Difference],
 ) -> None:
-    """Write a row per group and system, then a row per difference.
+    """Write a line per group and row of the ladder, then a line per difference.
 
     Args:
         path: the file to write.
         dataset: the data set's label.
         groups: see `group_experiments`.
-        systems: those read, in the order of the ablation.
-        differences: of systems or of groups.
+        differences: of rows or of groups.
     """
     names = [COLUMNS[metric] for metric in METRICS]
     lines = [
@@ -48,10 +48,10 @@ def write_study_markdown(
         *_table_head(["params", "system", "seeds", *names]),
     ]
     for group in groups:
-        for system in systems:
-            cells = [_spread_cell(s) for s in retrieval_spread(group, system).values()]
-            lines.append(_line([group.label, system, _seeds(group.runs), *cells]))
-    lines += _generation_lines(groups, systems)
+        for row in group.rows:
+            cells = [_spread_cell(s) for s in retrieval_spread(group, row).values()]
+            lines.append(_line([group.label, row, _seeds(group.runs), *cells]))
+    lines += _generation_lines(groups)
     if differences:
         lines += [
             "",
@@ -70,21 +70,20 @@ def write_study_markdown(
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_study_csv(
-    path: str | Path, dataset: str, groups: list[Group], systems: list[str]
-) -> None:
-    """Write a row per group, system and metric, those of the generation too."""
+def write_study_csv(path: str | Path, dataset: str, groups: list[Group]) -> None:
+    """Write a line per group, row of the ladder and metric, those of the generation too."""
     names = ["dataset", "params", "system", "seeds", "metric", "mean", "sd"]
-    rows = []
+    lines = []
     for group in groups:
-        for system in systems:
-            generation = generation_spread(group, system)
-            spreads = retrieval_spread(group, system)
-            spreads |= {f"generation.{name}": spread for name, spread in generation.items()}
+        for row in group.rows:
+            spreads = retrieval_spread(group, row)
+            if row in group.systems:
+                generation = generation_spread(group, row)
+                spreads |= {f"generation.{name}": spread for name, spread in generation.items()}
             for metric, spread in spreads.items():
                 numbers = [f"{spread.mean:.4f}", _number(spread.deviation)]
-                rows.append([dataset, group.label, system, _seeds(group.runs), metric, *numbers])
-    _write_csv(path, names, rows)
+                lines.append([dataset, group.label, row, _seeds(group.runs), metric, *numbers])
+    _write_csv(path, names, lines)
 
 
 def write_differences_csv(path: str | Path, dataset: str, differences: list[Difference]) -> None:
@@ -108,7 +107,7 @@ def study_comparisons(differences: list[Difference], metric: str) -> list[Compar
         Comparison(
             group=difference.heading,
             label=f"{difference.label} ({len(difference.seeds)} runs)",
-            colour=rung(difference.system).colour,
+            colour=rung(difference.row).colour,
             interval=difference.intervals[metric],
             over_seeds=difference.over_seeds[metric],
         )
@@ -116,24 +115,19 @@ def study_comparisons(differences: list[Difference], metric: str) -> list[Compar
     ]
 
 
-def draw_runs(
-    path: str | Path, dataset: str, groups: list[Group], systems: list[str], metric: str
-) -> None:
-    """Draw a dot per run, and the mean of each group and system with its standard deviation."""
-    lines = len(groups) * len(systems)
+def draw_runs(path: str | Path, dataset: str, groups: list[Group], metric: str) -> None:
+    """Draw a dot per run, and the mean of each group and row with its standard deviation."""
+    lines = sum(len(group.rows) for group in groups)
     with figure(path, 10, 1.9 + 0.34 * lines + 0.2 * len(groups)) as drawing:
         axes = drawing.add_subplot()
-        ticks = []
-        for place, group in enumerate(groups):
-            top = place * (len(systems) + 0.6)
-            ticks.append(top + (len(systems) - 1) / 2)
-            for height, system in enumerate(systems):
-                spread = retrieval_spread(group, system)[metric]
-                runs = [
-                    run.metrics[system].test.t2i.model_dump()[metric] for run in group.runs.values()
-                ]
+        ticks, top = [], 0.0
+        for group in groups:
+            ticks.append(top + (len(group.rows) - 1) / 2)
+            for height, row in enumerate(group.rows):
+                spread = retrieval_spread(group, row)[metric]
+                runs = scores(group, row, metric)
                 at = top + height
-                colour = rung(system).colour
+                colour = rung(row).colour
                 axes.plot(runs, [at] * len(runs), "o", color=colour, alpha=0.45, markersize=7)
                 axes.errorbar(
                     spread.mean,
@@ -145,7 +139,8 @@ def draw_runs(
                     markeredgewidth=2,
                     elinewidth=1.4,
                 )
-        axes.set_yticks(ticks, [group.label for group in groups])
+            top += len(group.rows) + 0.6
+        axes.set_yticks(ticks, [group.label.replace(", ", ",\n") for group in groups])
         axes.tick_params(axis="y", length=0, pad=8)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
@@ -154,14 +149,14 @@ def draw_runs(
         axes.set_xlabel(f"{COLUMNS[metric]}, percent: runs, mean and standard deviation")
         title = f"Runs by seed on {dataset}, test, text to image"
         drawing.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-        for system in systems:
-            axes.plot([], [], "o", color=rung(system).colour, label=system)
-        drawing.legend(loc="outside lower left", ncols=len(systems))
+        for row in all_rows(groups):
+            axes.plot([], [], "o", color=rung(row).colour, label=row)
+        drawing.legend(loc="outside lower left", ncols=len(all_rows(groups)))
 
 
-def _generation_lines(groups: list[Group], systems: list[str]) -> list[str]:
+def _generation_lines(groups: list[Group]) -> list[str]:
     lines: list[str] = []
-    for system in systems:
+    for system in groups[0].systems:
         spreads = [generation_spread(group, system) for group in groups]
         names = list(dict.fromkeys(name for found in spreads for name in found))
         if names:

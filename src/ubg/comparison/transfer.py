@@ -1,7 +1,7 @@
 """The table of systems trained on one data set and tested on another."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ubg.comparison.ablation import (
     noise_label,
     read_metrics,
     read_metrics_file,
+    scores_by_row,
 )
 from ubg.evaluation.overlap import direction, overlap_warning
 from ubg.params import Params
@@ -21,10 +22,10 @@ from ubg.runtime.files import replace_folder
 
 @dataclass(frozen=True)
 class TransferRow:
-    """What one system scored on the test split of one data set, percent, by keys of `COLUMNS`."""
+    """What a row of the ladder scored on the test split of one data set, by keys of `COLUMNS`."""
 
     tested_on: str
-    system: str
+    name: str
     values: dict[str, float]
 
 
@@ -48,21 +49,21 @@ def compare_other(systems: Sequence[str], params: Params, other: Params) -> None
 
 
 def transfer_rows(systems: Sequence[str], params: Params, other: Params) -> list[TransferRow]:
-    """A row per system on its own test split, then a row per system on the other.
+    """The rows of the systems on their own test split, then those on the other.
 
     Raises:
         ValueError: as `read_metrics`.
     """
     own = read_metrics("metrics", systems)
-    rows = [_row(params.data.label, system, found.test) for system, found in own.items()]
+    rows = _rows(params.data.label, {system: found.test for system, found in own.items()})
     if other.dataset == params.dataset:
         rows = []  # the same figures twice
+    elsewhere = {}
     for system in own:
         path = Path("metrics/others") / f"{system}_{other.dataset}.json"
         again = f"run `dvc repro evaluate_{system}_on@{other.dataset}`"
-        found = read_metrics_file(OtherMetrics, path, again)
-        rows.append(_row(other.data.label, system, found.test))
-    return rows
+        elsewhere[system] = read_metrics_file(OtherMetrics, path, again).test
+    return rows + _rows(other.data.label, elsewhere)
 
 
 def write_markdown(
@@ -85,7 +86,7 @@ def write_markdown(
     ]
     for row in rows:
         cells = [f"{row.values[key]:.2f}" for key in COLUMNS]
-        lines.append(markdown_line([row.tested_on, row.system, *cells]))
+        lines.append(markdown_line([row.tested_on, row.name, *cells]))
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -103,11 +104,12 @@ def write_csv(path: str | Path, rows: Sequence[TransferRow], params: Params, oth
         table = csv.DictWriter(file, names, lineterminator="\n")
         table.writeheader()
         for row in rows:
-            line = {"tested_on": row.tested_on, "system": row.system, **context}
+            line = {"tested_on": row.tested_on, "system": row.name, **context}
             line |= {key: f"{value:.4f}" for key, value in row.values.items()}
             line["warning"] = warning if row.tested_on == other.data.label else None
             table.writerow(line)
 
 
-def _row(tested_on: str, system: str, test: Directions) -> TransferRow:
-    return TransferRow(tested_on, system, test.t2i.model_dump() | {"i2t_r1": test.i2t.r1})
+def _rows(tested_on: str, tests: Mapping[str, Directions]) -> list[TransferRow]:
+    scores = scores_by_row(tests)
+    return [TransferRow(tested_on, name, values) for name, values in scores.items()]
