@@ -1,10 +1,9 @@
-"""A training step of phase 4 beside one of phase 3, at the sizes of the `tiny` preset.
+"""A training step of phase 4, of either condition, beside one of phase 3, at the sizes of `tiny`.
 
     python benchmarks/generation_step.py
 
-Counted per step of 64 pairs: forward passes, tokens through each transformer, FLOPs of forward and
-backward (matrix products and convolutions, by PyTorch's own counter), and the time. Checked: with
-weight 0 on its loss phase 4 has phase 3's gradients.
+FLOPs of forward and backward of a step of 64 pairs (matrix products and convolutions, by PyTorch's
+own counter), and the time. Checked: with weight 0 on its losses phase 4 has phase 3's gradients.
 """
 
 import statistics
@@ -16,15 +15,21 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ubg.params import Params, load_params
+from ubg.params import Generation, Params, SharedNetwork, load_params
 from ubg.retrieval.contract import RetrievalModel
+from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.aligned.shared_encoder import build as build_shared_encoder
 from ubg.systems.aligned.task import shared_network
-from ubg.systems.phase4.hiding import hide_patches
-from ubg.systems.phase4.model import add_generator
-from ubg.systems.phase4.targets import GenerationTargets
+from ubg.systems.phase4.joint.hiding import hide_patches
+from ubg.systems.phase4.joint.model import add_generator
+from ubg.systems.phase4.joint.targets import GenerationTargets
+from ubg.systems.phase4.text.classes import cluster_codes
+from ubg.systems.phase4.text.likelihood import build_likelihood
+from ubg.systems.phase4.text.model import TextModel
+from ubg.systems.phase4.text.targets import ClassTargets
+from ubg.systems.phase4.unigram import log_frequencies
 
-BATCH, TOKENS, VOCABULARY, CODES, REPEATS = 64, 48, 1000, 512, 25
+BATCH, TOKENS, VOCABULARY, CODES, CODE_DIM, REPEATS = 64, 48, 1000, 512, 16, 25
 Batch = dict[str, Tensor]
 
 
@@ -41,43 +46,70 @@ class RandomCodes:
         return np.random.default_rng(0).integers(0, CODES, (len(image_ids), self.length))
 
 
-def make_batch(targets: GenerationTargets, height: int, width: int) -> Batch:
+def retrieval_batch(height: int, width: int) -> Batch:
     """Images of noise; captions of 16 to 48 tokens, as those of SynthPEDES."""
     generator = torch.Generator().manual_seed(0)
     lengths = torch.linspace(16, TOKENS, BATCH).long()
     mask = (torch.arange(TOKENS) < lengths[:, None]).long()
-    images = torch.randn(BATCH, 3, height, width, generator=generator)
-    ids = np.arange(BATCH)
-    fields = targets.fields(0, ids, ids, np.zeros(BATCH, np.bool_))
-    masked = images.clone()
-    hide_patches(masked.numpy(), fields["masked_patches"].numpy(), *targets.patch_grid)
     return {
-        "images": images,
+        "images": torch.randn(BATCH, 3, height, width, generator=generator),
         "pids": torch.arange(BATCH),
         "image_ids": torch.arange(BATCH),
         "caption_ids_t5": torch.randint(3, VOCABULARY, (BATCH, TOKENS), generator=generator) * mask,
         "caption_attn_mask_t5": mask,
-        "masked_images": masked,
-        **fields,
     }
 
 
-def build(params: Params, with_branch: bool) -> tuple[RetrievalModel, GenerationTargets]:
-    torch.manual_seed(0)
-    network = shared_network(params.preset, params.preset.towers.siglip)
-    model = build_shared_encoder(network, VOCABULARY, {})
+def build_text(params: Params, batch: Batch) -> tuple[RetrievalModel, Batch]:
+    """Phase 4 that reads captions, and what its branch needs of the batch."""
+    model, network, generation = build_phase3(params), network_of(params), params.generation
+    codebook = torch.randn(CODES, CODE_DIM, generator=torch.Generator().manual_seed(0))
+    classes = cluster_codes(codebook, generation.clusters)
+    targets = ClassTargets(RandomCodes(model.vision.grid), classes.of_code_V)
+    known = targets.classes(np.arange(BATCH), np.zeros(BATCH, np.bool_))
+    log_f = torch.from_numpy(log_frequencies(known, len(classes.representative_K))).float()
+    likelihood = build_likelihood(model, network, generation, log_f, classes)
+    fields = {"code_classes": torch.from_numpy(known)}
+    return TextModel(model, likelihood, generation), batch | fields
+
+
+def build_joint(params: Params, batch: Batch) -> tuple[RetrievalModel, Batch]:
+    """Phase 4 that fills in masked images, and what its branch needs of the batch."""
+    model, generation = build_phase3(params), joint_of(params.generation)
     codes = RandomCodes(model.vision.grid)
-    targets = GenerationTargets(codes, model.vision.grid, params.generation, seed=0)
-    if with_branch:
-        model = add_generator(model, network, params.generation, CODES, codes.length)
-    return model, targets
+    targets = GenerationTargets(codes, model.vision.grid, generation, seed=0)
+    ids = np.arange(BATCH)
+    fields = targets.fields(0, ids, ids, np.zeros(BATCH, np.bool_))
+    masked = batch["images"].clone()
+    hide_patches(masked.numpy(), fields["masked_patches"].numpy(), *targets.patch_grid)
+    phase4 = add_generator(model, network_of(params), generation, CODES, codes.length)
+    return phase4, batch | {"masked_images": masked, **fields}
+
+
+def joint_of(generation: Generation) -> Generation:
+    return generation.model_copy(update={"condition": "joint", "decoder": "parallel"})
+
+
+def network_of(params: Params) -> SharedNetwork:
+    return shared_network(params.preset, params.preset.towers.siglip)
+
+
+def build_phase3(params: Params) -> SharedEncoderModel:
+    torch.manual_seed(0)
+    return build_shared_encoder(network_of(params), VOCABULARY, {})
 
 
 def step(model: RetrievalModel, batch: Batch, gen_weight: float = 1.0) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         losses = model(batch)
-    weights = {"gen_loss": gen_weight}
-    torch.stack([loss * weights.get(name, 1.0) for name, loss in losses.items()]).sum().backward()
+    weighted = [loss * (gen_weight if "gen" in name else 1.0) for name, loss in losses.items()]
+    torch.stack(weighted).sum().backward()
+
+
+def flops_of(model: RetrievalModel, batch: Batch) -> int:
+    with FlopCounterMode(display=False) as counter:
+        step(model, batch)
+    return counter.get_total_flops()
 
 
 def seconds(function: Callable[[], None]) -> float:
@@ -88,35 +120,29 @@ def seconds(function: Callable[[], None]) -> float:
 
 def main() -> None:
     params = load_params()
-    phase3, targets = build(params, with_branch=False)
-    phase4, _ = build(params, with_branch=True)
-    batch = make_batch(targets, params.preset.image.height, params.preset.image.width)
+    batch = retrieval_batch(params.preset.image.height, params.preset.image.width)
+    for condition, build in (("text", build_text), ("joint", build_joint)):
+        phase3 = build_phase3(params)
+        step(phase3, batch)
+        gradients = dict(phase3.named_parameters())
+        phase4, full_batch = build(params, batch)
+        step(phase4, full_batch, gen_weight=0.0)
+        for name, parameter in phase4.retrieval.named_parameters():
+            assert torch.equal(parameter.grad, gradients[name].grad), name
+        flops = [flops_of(phase3, batch), flops_of(phase4, full_batch)]
+        print(
+            f"{condition}, FLOPs a step: {flops[0] / 1e9:.1f} of phase 3 and "
+            f"{flops[1] / 1e9:.1f} G, {flops[1] / flops[0]:.2f}"
+        )
+        compare(condition, (phase3, batch), (phase4, full_batch))
 
-    step(phase3, batch)
-    step(phase4, batch, gen_weight=0.0)
-    gradients = dict(phase3.named_parameters())
-    for name, parameter in phase4.retrieval.named_parameters():
-        assert torch.equal(parameter.grad, gradients[name].grad), name
 
-    patches = batch["masked_patches"].shape[1]
-    visible = int((~batch["masked_patches"]).sum(1).max())
-    queries = int(batch["vq_target_attn_mask"].sum(1).max())
-    print(f"phase3: tower {patches} tokens; encoder {patches} and {TOKENS}")
-    print(f"phase4: also tower {visible}; encoder {TOKENS + visible}; decoder {queries} queries")
-    flops = []
-    for model in (phase3, phase4):
-        with FlopCounterMode(display=False) as counter:
-            step(model, batch)
-        flops.append(counter.get_total_flops())
-    print(
-        f"FLOPs a step: {flops[0] / 1e9:.1f} and {flops[1] / 1e9:.1f} G, {flops[1] / flops[0]:.2f}"
-    )
-
-    models = phase3, phase4
-    optimisers = [torch.optim.AdamW(model.parameters(), 1e-5, fused=True) for model in models]
+def compare(condition: str, *sides: tuple[RetrievalModel, Batch]) -> None:
+    """Time the steps in turn."""
+    optimisers = [torch.optim.AdamW(model.parameters(), 1e-5, fused=True) for model, _ in sides]
 
     def train(which: int) -> None:
-        step(models[which], batch)
+        step(*sides[which])
         optimisers[which].step()
         optimisers[which].zero_grad()
 
@@ -126,8 +152,9 @@ def main() -> None:
             times[which].append(seconds(lambda: train(which)))  # noqa: B023
     fastest, medians = [min(t) for t in times], [statistics.median(t) for t in times]
     print(
-        f"a step of {BATCH} pairs: {fastest[0] * 1e3:.0f} and {fastest[1] * 1e3:.0f} ms, "
-        f"{fastest[1] / fastest[0]:.2f} times (of medians {medians[1] / medians[0]:.2f}); "
+        f"{condition}, a step of {BATCH} pairs: {fastest[0] * 1e3:.0f} and "
+        f"{fastest[1] * 1e3:.0f} ms, {fastest[1] / fastest[0]:.2f} times "
+        f"(of medians {medians[1] / medians[0]:.2f}); "
         "gradients of the shared weights equal at weight 0"
     )
 

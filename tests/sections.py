@@ -97,6 +97,7 @@ def training(**changes: Any) -> Training:
 def generation(**changes: Any) -> Generation:
     defaults = {
         "enable_gen": True,
+        "condition": "joint",
         "decoder": "parallel",
         "target": "masked",
         "mask_ratio": (0.5, 1.0),
@@ -107,6 +108,11 @@ def generation(**changes: Any) -> Generation:
         "text_dropout": 0.0,
         "label_smoothing": 0.1,
         "warmup_epochs": 0.0,
+        "clusters": 6,
+        "contrast": 0.1,
+        "contrast_scale": 0.3,
+        "score_share": 0.3,
+        "shuffle_captions": False,
     }
     return Generation(**{**defaults, **changes})
 

@@ -38,6 +38,7 @@ ROOMS = [
     "vqgan/codes",
     "systems",
     "trained.py",
+    "foils",
     "evaluation",
     "comparison",
     "plan",

@@ -5,7 +5,7 @@ import pandas as pd
 from tiny_models import HEIGHT, WIDTH, targets_of
 
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.systems.phase4.measure import HeldOut
+from ubg.systems.phase4.joint.held_out import HeldOut
 
 IMAGES = 7
 

@@ -8,8 +8,13 @@ from ubg.params import IrraNetwork, Towers, load_params
 from ubg.systems import system_named
 from ubg.systems.aligned.task import aligned_network, shared_network
 from ubg.systems.irra.objective import with_objective
-from ubg.systems.phase4.model import add_generator
-from ubg.systems.phase4.targets import GenerationTargets
+from ubg.systems.phase4.joint.model import add_generator
+from ubg.systems.phase4.joint.targets import GenerationTargets
+from ubg.systems.phase4.text.classes import cluster_codes
+from ubg.systems.phase4.text.likelihood import build_likelihood
+from ubg.systems.phase4.text.model import TextModel
+from ubg.systems.phase4.text.targets import ClassTargets
+from ubg.systems.phase4.unigram import log_frequencies
 from ubg.training.task import network_values
 
 HEIGHT, WIDTH, GRID = 64, 32, (4, 2)
@@ -17,7 +22,13 @@ PATCHES, CODES, VOCABULARY = 8, 20, 50
 
 
 def tiny_scale(
-    positions="1d", pooling="mean", cls_token=False, dropout=0.0, conv_stem=False, attention="eager"
+    positions="1d",
+    pooling="mean",
+    cls_token=False,
+    dropout=0.0,
+    conv_stem=False,
+    attention="eager",
+    neck="none",
 ):
     vision = sections.vision_tower(width=32, layers=2, heads=2, mlp_width=48, conv_stem=conv_stem)
     text = sections.text_tower(width=24, layers=2, heads=2, mlp_width=48, dropout=dropout)
@@ -33,12 +44,17 @@ def tiny_scale(
                 pooling=pooling, cls_token=cls_token, image_positions=positions
             ),
             "embedding_dim": 16,
+            "neck": neck,
         }
     )
 
 
 def tiny_generation(**changes):
     return sections.generation(**{"decoder_layers": 2, **changes})
+
+
+def text_generation(**changes):
+    return tiny_generation(**{"condition": "text", **changes})
 
 
 def retrieval_batch(size=6):
@@ -107,3 +123,26 @@ def build_phase3(scale, seed=0):
 def build_phase4(scale, generation, seed=0):
     network = network_of("phase4", scale)
     return add_generator(build_phase3(scale, seed), network, generation, CODES, PATCHES)
+
+
+def code_classes(generation):
+    codebook = torch.randn(CODES, 4, generator=torch.Generator().manual_seed(0))
+    return cluster_codes(codebook, generation.clusters)
+
+
+def build_text(scale, generation, seed=0):
+    """Phase 4 whose branch reads captions."""
+    retrieval, classes = build_phase3(scale, seed), code_classes(generation)
+    known = classes.of_code_V.numpy()[MemoryTokens(6).ids_N2L.reshape(-1, PATCHES)]
+    log_f = torch.from_numpy(log_frequencies(known, len(classes.representative_K))).float()
+    network = network_of("phase4", scale)
+    likelihood = build_likelihood(retrieval, network, generation, log_f, classes)
+    return TextModel(retrieval, likelihood, generation)
+
+
+def text_batch(generation, size=6):
+    """A batch of both branches, half of it mirrored."""
+    targets = ClassTargets(MemoryTokens(size), code_classes(generation).of_code_V)
+    ids = np.arange(size)
+    classes = torch.from_numpy(targets.classes(ids, ids % 2 == 0))
+    return retrieval_batch(size) | {"code_classes": classes}

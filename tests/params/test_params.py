@@ -66,7 +66,7 @@ def test_another_data_set_comes_with_its_own_preset_and_without_noise(project):
 
 
 def test_scientific_notation_without_a_point_is_a_number(project):
-    edit(project / "params.yaml", "gen_weight: 1.0", "gen_weight: 1e-5")
+    edit(project / "params.yaml", "gen_weight: 10.0", "gen_weight: 1e-5")
     assert load_params(project).gen_weight == 1e-5
 
 
@@ -91,7 +91,7 @@ FAULTS = [
     ("params.yaml", "seed: 1", "", ["params.yaml: seed: missing"]),
     ("params.yaml", "seed: 1", "seed: 1\nseed: 2", ["'seed' is given twice"]),
     ("params.yaml", "seed: 1", "seed: [1", ["params.yaml, line"]),
-    ("params.yaml", "gen_weight: 1.0", "gen_weight: .nan", ["gen_weight: nan", "finite"]),
+    ("params.yaml", "gen_weight: 10.0", "gen_weight: .nan", ["gen_weight: nan", "finite"]),
     ("params.yaml", "processes: 1", "processes: 0", ["launcher.processes: 0", "greater than 0"]),
     ("params.yaml", "scale: tiny", "scale: huge", ["scale: 'huge' has no preset", "base, tiny"]),
     ("params.yaml", "scale: tiny", "scale: ../tiny", ["scale: '../tiny' is not allowed"]),

@@ -62,7 +62,7 @@ def trained(tmp_path_factory):
         add_miniature(project, dataset)
         edit(project / "params.yaml", {"dataset: synthpedes": f"dataset: {dataset}"})
         edit(project / "configs/scales/tiny.yaml", SMALL)
-        for stage in ("prepare_annotations", "pack_images", "fit_tokenizer"):
+        for stage in ("prepare_annotations", "pack_images", "make_foils", "fit_tokenizer"):
             run(project, stage)
         run(project, "train", SYSTEM)
         run(project, "evaluate", SYSTEM)

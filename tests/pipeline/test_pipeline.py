@@ -19,6 +19,7 @@ SHRUNK = {
         r"train_identities: \d+": "train_identities: 24",
         r"val_identities: \d+": "val_identities: 6",
         r"test_identities: \d+": "test_identities: 8",
+        r" persons: \d+": " persons: 6",
     },
     "configs/scales/tiny.yaml": {
         r"epochs: \d+\n  batch_size: 64": "epochs: 2\n  batch_size: 16",
@@ -27,6 +28,7 @@ SHRUNK = {
         r" warmup_steps: \d+": " warmup_steps: 6",
         r" codes: \d+": " codes: 32",
     },
+    "params.yaml": {r"clusters: \d+": "clusters: 12"},
 }
 SYSTEMS = ["irra", "phase1", "phase2", "phase3", "phase4"]
 
@@ -89,7 +91,7 @@ def test_metrics_are_finite_percentages_and_figures_are_there(project, system):
                 assert set(values) == {"r1", "r5", "r10", "map", "minp"}
                 assert all(math.isfinite(v) and 0 <= v <= 100 for v in values.values())
     figures = {path.name for path in (project / "plots" / system / "evaluation").iterdir()}
-    assert figures >= {"cmc.png", "cmc.json", "similarities.png", "best_queries.png"}
+    assert figures >= {"cmc.png", "cmc.json", "similarities.png", "best_queries.png", "foils.csv"}
     assert (project / "plots" / system / "training/plots/metrics/val_r1.tsv").read_text()
 
 
@@ -111,9 +113,21 @@ def test_generation_is_measured_beside_its_floors_and_drawn(project):
         assert 0 < generation[name] < 100
     low, high = generation["shuffled_caption_gap_low"], generation["shuffled_caption_gap_high"]
     assert low <= generation["shuffled_caption_gap"] <= high
-    assert generation["by_mask_ratio"]
     drawn = {path.name for path in (project / "plots/phase4/generation").iterdir()}
-    assert drawn == {"predictions.png", "from_captions.png"}
+    assert drawn == {"from_captions.png"}
+
+
+def test_phase4_is_measured_by_both_scores_and_is_a_row_of_its_own(project):
+    metrics = json.loads((project / "metrics/phase4.json").read_text())
+    assert {"t2i", "i2t", "t2i_generative", "i2t_generative"} == set(metrics["test"])
+    assert set(metrics["foils_generative"]) == set(metrics["foils"])
+    written = {path.name for path in (project / "plots/phase4/evaluation").iterdir()}
+    assert {"queries_generative.csv", "best_queries_generative.png"} <= written
+    assert "| phase4, both scores |" in (project / "plots/compare/ablation.md").read_text()
+    assert "phase4, both scores" in (project / "plots/compare/foils.md").read_text()
+    curves = project / "plots/phase4/training/plots/metrics"
+    assert (curves / "val_r1_both_scores.tsv").exists()
+    assert (curves / "val_gen_gradient_ratio.tsv").exists()
 
 
 def test_retrieval_model_of_phase4_holds_no_decoder(project):
@@ -133,9 +147,15 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
 
-    edit(project / "params.yaml", r"gen_weight: \S+", "gen_weight: 0.5")
+    edit(project / "params.yaml", "condition: text", "condition: joint")
     changed = {"train_phase4", "evaluate_phase4", "compare"}
     assert stages_run(run(project, "dvc", "repro")) == changed
+    generation = project / "plots/phase4/generation"
+    assert {path.name for path in generation.iterdir()} == {"predictions.png", "from_captions.png"}
+    joint = json.loads((project / "metrics/phase4.json").read_text())
+    assert joint["generation"]["by_mask_ratio"]
+    assert set(joint["test"]) == {"t2i", "i2t"}
+    assert not (project / "plots/phase4/evaluation/queries_generative.csv").exists()
     run(project, "git", "checkout", "params.yaml")
 
     edit(scale, r"(clip:\n(    .*\n)+?)    width: 128", r"\1    width: 96")
@@ -302,7 +322,7 @@ def add_toy(project: Path) -> None:
     edit(
         project / "dvc.yaml",
         "      metrics/irra.json,",
-        "      metrics/toy.json, plots/toy/evaluation/queries.csv,\\g<0>",
+        "      metrics/toy.json, plots/toy/evaluation,\\g<0>",
     )
 
 

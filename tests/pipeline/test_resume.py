@@ -46,7 +46,10 @@ def prepared(tmp_path_factory) -> Path:
         shutil.copy(REPOSITORY / name, project)
     write_cuhk_miniature(project / "data/raw/cuhk_pedes")
     changes = {
-        "params.yaml": [("dataset: synthpedes", "dataset: cuhk_pedes")],
+        "params.yaml": [
+            ("dataset: synthpedes", "dataset: cuhk_pedes"),
+            (r"clusters: \d+", "clusters: 6"),
+        ],
         "configs/datasets/cuhk_pedes.yaml": [("other_counts: false", "other_counts: true")],
         "configs/scales/tiny.yaml": [
             ("vocab_size: 1000", "vocab_size: 80"),

@@ -5,6 +5,7 @@ from typing import Any
 
 FILES = {
     "cmpm_loss": "cmpm",
+    "generation_itc_loss": "generation_itc",
     "generation_loss": "generation",
     "id_loss": "id",
     "itc_loss": "itc",

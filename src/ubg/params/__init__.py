@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ubg.params.aligned import AlignedNetwork, Losses, SharedEncoder, SharedNetwork
-from ubg.params.dataset import Dataset, SynthPedes
+from ubg.params.aligned import AlignedNetwork, Losses, Neck, SharedEncoder, SharedNetwork
+from ubg.params.dataset import Dataset, Foils, SynthPedes
 from ubg.params.irra import Irra, IrraLosses, IrraNetwork
 from ubg.params.network import Network
 from ubg.params.noise import Noise
@@ -40,6 +40,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Experiment",
+    "Foils",
     "Generation",
     "Image",
     "Irra",
@@ -84,6 +85,7 @@ class Scale(Section):
     towers: Towers
     shared_encoder: SharedEncoder
     embedding_dim: Positive
+    neck: Neck
     temperature: PositiveFloat
     losses: Losses
     irra: Irra

@@ -1,20 +1,34 @@
-"""Phase 4: the branch that predicts the codes of masked images while it trains."""
+"""Phase 4: the branch that predicts the codes of images while it trains."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ubg.params.section import Fraction, NonNegative, Positive, Section
+from ubg.params.section import Fraction, NonNegative, Positive, PositiveFloat, Section
 
 
 class Generation(Section):
-    """The training-only branch of phase 4: predict the VQ codes of a masked image from its caption.
+    """The branch of phase 4: predict the VQ codes of an image from its caption.
 
     Attributes:
         enable_gen: false trains phase 4 as phase 3.
-        decoder: "parallel" predicts all positions at once from mask queries, "autoregressive" one
-            after the other.
-        target: predict the "masked" positions or the "whole" image.
+        condition: what the codes are predicted from: the "text" alone, as the retrieval pass
+            encodes it, or caption and visible patches "joint" in a pass of their own.
+        decoder: "parallel" predicts all positions at once from mask queries; of "joint" also
+            "autoregressive", one after the other; of "text" also "linear", which is no decoder but
+            a linear map of the pooled caption.
+        decoder_layers: of the two decoders.
+        label_smoothing: of the cross-entropy.
+        warmup_epochs: the weight of the branch rises linearly to `gen_weight` over so many epochs.
+        clusters: of "text"; the codes fall into so many classes, by k-means of the codebook, and a
+            class is what is predicted; null: every code is its own class.
+        contrast: of "text"; weight of InfoNCE on the likelihoods of the batch's captions and
+            images, relative to the cross-entropy; null leaves it out.
+        contrast_scale: what the log-likelihoods are multiplied by in it, an inverse temperature.
+        score_share: of "text"; spread of the second score in units of the spread of the cosine.
+        shuffle_captions: of "text"; a control: the branch is given the captions of other samples.
+        target: of "joint", as all that follows; predict the "masked" positions or the "whole"
+            image.
         mask_ratio: least and greatest share of masked patches.
         mask_schedule: how the ratio is drawn between the two, "cosine" (many high ratios) or
             "uniform".
@@ -24,13 +38,19 @@ class Generation(Section):
         reveal: share of samples whose decoder is told some of the masked codes, as in iterative
             decoding; those are not scored.
         text_dropout: share of samples whose caption is hidden from the branch.
-        label_smoothing: of the cross-entropy.
-        warmup_epochs: the weight of the loss rises linearly to `gen_weight` over so many epochs.
     """
 
     enable_gen: bool
-    decoder: Literal["parallel", "autoregressive"]
+    condition: Literal["text", "joint"]
+    decoder: Literal["parallel", "autoregressive", "linear"]
     decoder_layers: Positive
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    warmup_epochs: NonNegative
+    clusters: Positive | None
+    contrast: PositiveFloat | None
+    contrast_scale: PositiveFloat
+    score_share: NonNegative
+    shuffle_captions: bool
     target: Literal["masked", "whole"]
     mask_ratio: tuple[Fraction, Fraction]
     mask_schedule: Literal["cosine", "uniform"]
@@ -38,12 +58,20 @@ class Generation(Section):
     masked_patch: Literal["drop", "embedding", "grey"]
     reveal: Fraction
     text_dropout: Fraction
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    warmup_epochs: NonNegative
 
     @model_validator(mode="after")
-    def _ordered_ratio(self) -> "Generation":
+    def _ordered_ratio(self) -> Self:
         low, high = self.mask_ratio
         if not 0 < low <= high:
             raise ValueError("mask_ratio must be [low, high] with 0 < low <= high <= 1")
+        return self
+
+    @model_validator(mode="after")
+    def _decoder_of_condition(self) -> Self:
+        allowed = {"text": ("parallel", "linear"), "joint": ("parallel", "autoregressive")}
+        if self.decoder not in allowed[self.condition]:
+            raise ValueError(
+                f"decoder: {self.decoder} does not go with condition: {self.condition}; allowed: "
+                + ", ".join(allowed[self.condition])
+            )
         return self

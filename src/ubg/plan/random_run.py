@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ubg.data.batches.augment import Augmenter
 from ubg.data.batches.fields import Batch
@@ -22,6 +23,7 @@ from ubg.training.task import Run, Task
 from ubg.vqgan.model.taming import read_config
 
 PUBLISHED_CODES, PUBLISHED_FACTOR = 16384, 16  # of the VQGAN that the base preset names
+CODE_DIM = 8  # any: codes are only sorted into classes
 CLIP_VOCABULARY, T5_VOCABULARY = 49408, 32128  # tokens of the published tokenizers
 
 
@@ -76,6 +78,9 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
         codes, factor = _codes(preset.vqgan, notes)
         return RandomCodes(codes, (pack.height // factor, pack.width // factor))
 
+    def random_codebook(folder: Path) -> Tensor:
+        return torch.randn(_codes(preset.vqgan, [])[0], CODE_DIM)
+
     run = Run(
         params,
         random_table(preset.training.batch_size, identities, preset.tokenizer.max_tokens),
@@ -85,6 +90,7 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
             "clip_tokenizer": clip_tokenizer,
             "architecture": architectures.tower_config,
             "open_tokens": random_codes,
+            "read_codebook": random_codebook,
         },
     )
     torch.manual_seed(params.seed)

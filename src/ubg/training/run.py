@@ -77,7 +77,7 @@ def _train_system(name: str, system: "System", params: Params) -> None:
                 features.text_QD, features.image_GD, validation.text_pids, validation.image_pids
             )
         )
-        return {"r1": metrics["r1"], **task.validate()}
+        return {"r1": metrics["r1"], **task.validate(validation, features)}
 
     folder = checkpoint_folder(
         name, from_main(lambda: _fingerprint(name, params, pack, task.inputs))

@@ -13,6 +13,7 @@ from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.params import Network, Params, Scale, Section, Tower
 from ubg.retrieval.contract import RetrievalModel, TowerConfigs
+from ubg.retrieval.encode import Features, Split
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -87,7 +88,8 @@ class Task:
         tokenizer: of its captions, kept too.
         fields: what its batches hold beside images and identities.
         loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
-        validate: what is measured of the model after every epoch beside R@1.
+        validate: what is measured of the model after every epoch beside R@1, given the validation
+            split and its features.
         inputs: files and folders that decide the result beside params, annotations, images and
             code.
         write_parts: given the folder of the best weights, writes what the system trained beside
@@ -99,6 +101,6 @@ class Task:
     tokenizer: Any
     fields: Sequence[BatchFields]
     loss_weights: Callable[[float], dict[str, float]]
-    validate: Callable[[], dict[str, float]] = dict
+    validate: Callable[[Split, Features], dict[str, float]] = lambda split, features: {}
     inputs: Sequence[Path] = ()
     write_parts: Callable[[Path], None] = lambda best: None

@@ -19,7 +19,7 @@ from ubg.data.batches.samplers import RandomSampler
 from ubg.data.images.normalisation import Normalisation
 from ubg.data.text.captions import T5_FIELDS, TokenisedCaptions
 from ubg.systems.irra.word_masking import CaptionMasking, MaskedWordFields
-from ubg.systems.phase4.targets import GenerationTargets
+from ubg.systems.phase4.joint.targets import GenerationTargets
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
 NORMALISATION = Normalisation(MEAN, STD)

@@ -5,7 +5,6 @@ import pytest
 import sections
 import torch
 
-from ubg.vqgan.fit.kmeans import kmeans
 from ubg.vqgan.fit.make import build_vqgan
 from ubg.vqgan.fit.steps import fit
 from ubg.vqgan.model.vqgan import to_signed
@@ -112,28 +111,3 @@ def test_an_infinite_loss_is_an_error_and_no_checkpoint(tmp_path):
     with pytest.raises(ValueError, match="not finite at step 10; lower its lr"):
         fit(model, read, 12, params, seed=1, folder=tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_kmeans_starts_empty_clusters_again_until_all_are_in_use(seed):
-    groups = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
-    torch.manual_seed(seed)  # with equal points two centres often start in one group
-    centres = kmeans(groups.repeat(20, 1), 3, iterations=30)
-    assert sorted(centres.tolist()) == sorted(groups.tolist())
-
-
-def test_kmeans_step_is_the_mean_of_each_centres_points():
-    points = torch.randn(60, 3, generator=torch.Generator().manual_seed(1))
-    torch.manual_seed(2)
-    start = points[torch.randperm(60)[:4]]
-    torch.manual_seed(2)
-    centres = kmeans(points, 4, iterations=1)
-    owners = [min(range(4), key=lambda k, p=p: float((p - start[k]).norm())) for p in points]
-    for k in range(4):
-        own = torch.stack([p for p, owner in zip(points, owners, strict=True) if owner == k])
-        torch.testing.assert_close(centres[k], own.mean(0))
-
-
-def test_kmeans_needs_a_point_for_each_centre():
-    with pytest.raises(ValueError, match=r"3 latents cannot fill a codebook of 4 codes"):
-        kmeans(torch.zeros(3, 2), 4, iterations=1)

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
+from ubg.params import TextTower
+from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.towers.attention_mask import additive_mask
 from ubg.towers.relative_bias import sequence_bias
 
@@ -32,6 +34,21 @@ class DecoderSizes:
     mlp_width: int
     codes: int
     length: int
+
+
+def decoder_sizes(
+    retrieval: SharedEncoderModel, t5: TextTower, layers: int, codes: int, length: int
+) -> DecoderSizes:
+    """A decoder as wide as the encoder of `retrieval`, with heads and feed-forward of its T5."""
+    width = retrieval.encoder.width
+    return DecoderSizes(
+        width=width,
+        layers=layers,
+        heads=t5.heads or width // 64,  # 64 per head in all published sizes
+        mlp_width=t5.mlp_width or 4 * width,
+        codes=codes,
+        length=length,
+    )
 
 
 class CodeDecoder(nn.Module):

@@ -1,39 +1,25 @@
-"""Phase 4: phase 3, which must also explain what a decoder needs to fill in a masked image."""
+"""Phase 4: the retrieval model of phase 3 and a branch beside it."""
 
+import torch
 from torch import Tensor, nn
 
-from ubg.losses.generation import generation_loss
-from ubg.params import Generation, SharedNetwork
 from ubg.retrieval.contract import RetrievalModel, TowerConfigs
-from ubg.runtime.distributed import mean_of_means
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
-from ubg.systems.phase4.generator import Generator, build_generator
 
 
 class GenerativeModel(RetrievalModel):
-    """The retrieval model of phase 3 with a training-only branch beside it.
+    """Phase 3 with a branch that predicts codes; each condition has a model of its own.
 
     Retrieval comes first in every step, so that its random draws are those of phase 3.
     """
 
     inner = ("retrieval",)
 
-    def __init__(self, retrieval: SharedEncoderModel, generator: Generator, label_smoothing: float):
+    def __init__(self, retrieval: SharedEncoderModel, generator: nn.Module):
         super().__init__()
         self.retrieval = retrieval
         self.normalisation = retrieval.normalisation
         self.generator = generator
-        self.label_smoothing = label_smoothing
-
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The losses of phase 3 and `gen_loss`; the fields of both branches are in the batch."""
-        losses = self.retrieval(batch)
-        predictions = self.generator(self.retrieval, batch)
-        own_loss = generation_loss(
-            predictions.logits_PV, predictions.target_ids_P, self.label_smoothing
-        )
-        losses["gen_loss"] = mean_of_means(own_loss, len(predictions.target_ids_P))
-        return losses
 
     def encode_image(self, images: Tensor) -> Tensor:
         return self.retrieval.encode_image(images)
@@ -51,21 +37,24 @@ class GenerativeModel(RetrievalModel):
         return {"model": self.retrieval, "generator": self.generator}
 
 
-def add_generator(
-    retrieval: SharedEncoderModel,
-    network: SharedNetwork,
-    generation: Generation,
-    codes: int,
-    length: int,
-) -> GenerativeModel:
-    """Phase 3 with the branch; its weights are drawn after those of `retrieval`, which stay.
+def gradient_ratio(
+    model: GenerativeModel, batch: dict[str, Tensor], weights: dict[str, float]
+) -> float:
+    """Length of the branch's gradient over that of the retrieval losses, in retrieval's weights.
 
     Args:
-        retrieval: what phase 3 builds.
-        network: what it was built from; the decoder shares sizes with its encoder.
-        generation: the branch.
-        codes: size of the codebook.
-        length: positions of the code grid.
+        model: in evaluation mode.
+        batch: as for training.
+        weights: of all losses; those of the branch begin with `gen_`.
     """
-    generator = build_generator(retrieval, network, generation, codes, length)
-    return GenerativeModel(retrieval, generator, generation.label_smoothing)
+    reached = [p for p in model.retrieval.parameters() if p.requires_grad]
+    losses = model.forward(batch)  # not compiled: this is one batch an epoch
+
+    def length(names: list[str]) -> float:
+        total = torch.stack([weights[name] * losses[name] for name in names]).sum()
+        gradients = torch.autograd.grad(total, reached, retain_graph=True, allow_unused=True)
+        squares = [g.float().square().sum() for g in gradients if g is not None]
+        return float(torch.stack(squares).sum().sqrt())
+
+    of_branch = [name for name in losses if name.startswith("gen_")]
+    return length(of_branch) / length([name for name in losses if name not in of_branch])

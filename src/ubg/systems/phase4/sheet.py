@@ -1,4 +1,4 @@
-"""What the generative branch makes of masked images, as one picture."""
+"""What the branch makes of captions, as one picture."""
 
 import textwrap
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw
 
 from ubg.figures.style import FAINT, INK, font
 
-COLUMNS = ("original", "VQGAN", "masked", "predicted", "wrong\ncaption")
 THUMB_HEIGHT = 160
 MARGIN, GAP = 24, 8
 CAPTION_WIDTH = 230
@@ -21,32 +20,25 @@ WRONG = "#d7301f"
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """One masked image and its completions; all images uint8 [H, W, 3]."""
+    """One image and what was drawn of it.
+
+    Attributes:
+        caption: of the image.
+        wrong_caption: the same with one colour exchanged.
+        images: uint8 [H, W, 3] by the name of their column, the same names in all samples.
+    """
 
     caption: str
     wrong_caption: str
-    original: NDArray[np.uint8]
-    reconstruction: NDArray[np.uint8]
-    masked: NDArray[np.uint8]
-    with_true_caption: NDArray[np.uint8]
-    with_wrong_caption: NDArray[np.uint8]
-
-    def images(self) -> tuple[NDArray[np.uint8], ...]:
-        """In the order of COLUMNS."""
-        return (
-            self.original,
-            self.reconstruction,
-            self.masked,
-            self.with_true_caption,
-            self.with_wrong_caption,
-        )
+    images: dict[str, NDArray[np.uint8]]
 
 
 def draw_generation_sheet(path: Path, title: str, samples: list[DrawnSample]) -> None:
     """Write a PNG: per sample its images and both captions, two samples side by side."""
-    height, width = samples[0].original.shape[:2] if samples else (3, 1)
+    columns = list(samples[0].images) if samples else []
+    height, width = samples[0].images[columns[0]].shape[:2] if samples else (3, 1)
     thumb = (round(THUMB_HEIGHT * width / height), THUMB_HEIGHT)
-    across = len(COLUMNS) * (thumb[0] + GAP) + CAPTION_WIDTH + 2 * GAP
+    across = len(columns) * (thumb[0] + GAP) + CAPTION_WIDTH + 2 * GAP
     rows = -(-len(samples) // SAMPLES_ACROSS)
     size = (
         2 * MARGIN + SAMPLES_ACROSS * across,
@@ -58,7 +50,7 @@ def draw_generation_sheet(path: Path, title: str, samples: list[DrawnSample]) ->
     for number, sample in enumerate(samples):
         left = MARGIN + number % SAMPLES_ACROSS * across
         top = HEADER_HEIGHT + number // SAMPLES_ACROSS * (THUMB_HEIGHT + ROW_GAP)
-        for column, (name, pixels) in enumerate(zip(COLUMNS, sample.images(), strict=True)):
+        for column, (name, pixels) in enumerate(sample.images.items()):
             x = left + column * (thumb[0] + GAP)
             sheet.paste(Image.fromarray(pixels).resize(thumb, Image.Resampling.LANCZOS), (x, top))
             if number < SAMPLES_ACROSS:
@@ -66,7 +58,7 @@ def draw_generation_sheet(path: Path, title: str, samples: list[DrawnSample]) ->
                 draw.multiline_text(
                     (x, HEADER_HEIGHT - 4 - 14 * lines), name, FAINT, font(11), spacing=2
                 )
-        x = left + len(COLUMNS) * (thumb[0] + GAP)
+        x = left + len(columns) * (thumb[0] + GAP)
         bottom = _write(draw, (x, top), sample.caption, INK, 6)
         _write(draw, (x, bottom + 6), "wrong: " + sample.wrong_caption, WRONG, 5)
     sheet.save(path)

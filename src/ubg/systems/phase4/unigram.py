@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PRIOR_STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+DEFAULT_STRENGTH = 10.0
 
 
 def unigram_ce(
@@ -38,18 +39,28 @@ def position_unigram_ce(
         position_P: where each of them is, 0 to L - 1.
         codes: V, size of the codebook.
     """
-    images, length = training_ids_NL.shape
-    flat = np.arange(length) * codes + training_ids_NL
-    count_LV = np.bincount(flat.ravel(), minlength=length * codes).reshape(length, codes)
-    prior_V = np.exp(_log_unigram(training_ids_NL, codes))
     candidates = [
-        -np.log(
-            (count_LV[position_P, target_ids_P] + strength * prior_V[target_ids_P])
-            / (images + strength)
-        )
+        -log_frequencies(training_ids_NL, codes, strength)[position_P, target_ids_P]
         for strength in PRIOR_STRENGTHS
     ]
     return min(candidates, key=lambda ce_P: float(ce_P.mean()))
+
+
+def log_frequencies(
+    ids_NL: NDArray[np.integer], codes: int, strength: float = DEFAULT_STRENGTH
+) -> NDArray[np.float64]:
+    """Logarithm of how frequent each code is at each place, [L, V].
+
+    Args:
+        ids_NL: codes of N images at L places.
+        codes: V, size of the codebook.
+        strength: so many images' worth of the frequencies of all places are added to each.
+    """
+    images, length = ids_NL.shape
+    flat = np.arange(length) * codes + ids_NL
+    count_LV = np.bincount(flat.ravel(), minlength=length * codes).reshape(length, codes)
+    prior_V = np.exp(_log_unigram(ids_NL, codes))
+    return np.log((count_LV + strength * prior_V) / (images + strength))
 
 
 def _log_unigram(ids: NDArray[np.integer], codes: int) -> NDArray[np.float64]:

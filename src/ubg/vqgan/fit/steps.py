@@ -15,8 +15,8 @@ from ubg.params import VqganFit, VqganPerceptual
 from ubg.runtime.checkpoint import load_state, save_state
 from ubg.training.schedule import Schedule
 from ubg.vqgan.fit.adversary import Adversary
-from ubg.vqgan.fit.kmeans import kmeans
 from ubg.vqgan.fit.losses import codebook_loss, pixel_loss, straight_through
+from ubg.vqgan.model.kmeans import kmeans
 from ubg.vqgan.model.vqgan import VQGAN, to_signed
 
 KMEANS_IMAGES, KMEANS_ITERATIONS = 512, 20

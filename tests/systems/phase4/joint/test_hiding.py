@@ -4,7 +4,7 @@ import sections
 
 from ubg.data.batches.augment import augment_images, draw_augmentation, normalisation_table
 from ubg.data.images.normalisation import Normalisation
-from ubg.systems.phase4.hiding import flip_alone, hide_patches
+from ubg.systems.phase4.joint.hiding import flip_alone, hide_patches
 
 
 def test_flip_alone_neither_crops_nor_erases():

@@ -1,22 +1,15 @@
 """What is measured on held-out images equals a loop over samples and positions."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tiny_held_out import held_out_table, hold_out
 from tiny_models import CODES, build_phase4, tiny_generation, tiny_scale
 from torch.nn import functional as F
 
 from ubg.losses.generation import IGNORED
-from ubg.systems.phase4.measure import (
-    captions_of_others,
-    own_captions,
-    score,
-    summarise_generation,
-)
+from ubg.systems.phase4.joint.held_out import score
+from ubg.systems.phase4.scores import captions_of_others, own_captions, summarise_generation
 from ubg.systems.phase4.unigram import position_unigram_ce, unigram_ce
 
 
@@ -72,28 +65,6 @@ def test_scores_by_a_loop(table, branch, positions, batch_size):
         np.testing.assert_array_equal(found.target_ids_P, target)
         np.testing.assert_allclose(found.ce_P, ce, atol=1e-5)
         np.testing.assert_array_equal(found.correct_P, correct)
-
-
-def test_own_captions_are_those_of_the_rows(table):
-    np.testing.assert_array_equal(own_captions(table), np.arange(len(table)))
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 6), min_size=2, max_size=60))
-def test_exchanged_captions_are_of_others_and_come_once_each(pids):
-    table = pd.DataFrame({"pid": pids})
-    if 2 * max(pids.count(pid) for pid in pids) > len(pids):
-        with pytest.raises(ValueError, match="captions cannot be exchanged between identities"):
-            captions_of_others(table)
-        return
-    rows = captions_of_others(table)
-    assert sorted(rows) == list(range(len(pids)))
-    assert all(pids[row] != pid for row, pid in zip(rows, pids, strict=True))
-
-
-def test_too_large_an_identity_is_counted_in_the_message():
-    with pytest.raises(ValueError, match="one has 3 of 5 samples"):
-        captions_of_others(pd.DataFrame({"pid": [4, 4, 9, 4, 2]}))
 
 
 def test_summary_has_every_prediction_beside_its_floors(table):

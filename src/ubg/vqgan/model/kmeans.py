@@ -1,4 +1,4 @@
-"""Lloyd's algorithm, for a codebook to start from."""
+"""Lloyd's algorithm, for a codebook to start from and for classes of its codes."""
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ def kmeans(points_ND: Tensor, clusters: int, iterations: int) -> Tensor:
     count = len(points_ND)
     if count < clusters:
         raise ValueError(
-            f"{count} latents cannot fill a codebook of {clusters} codes; "
-            "lower vqgan.codes or add training images"
+            f"{count} points cannot fill {clusters} clusters; lower vqgan.fit.codes or "
+            "generation.clusters, or add training images"
         )
     centres_KD = points_ND[torch.randperm(count)[:clusters].to(points_ND.device)]
     for _ in range(iterations):

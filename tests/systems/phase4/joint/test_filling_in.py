@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ubg.systems.phase4.decoder import UNKNOWN
-from ubg.systems.phase4.filling_in import autoregressive_decode, parallel_decode
+from ubg.systems.phase4.joint.filling_in import autoregressive_decode, parallel_decode
 
 LENGTH, CODES = 24, 10
 

@@ -7,8 +7,8 @@ from tiny_models import MemoryTokens, tiny_generation
 
 from ubg.losses.generation import IGNORED
 from ubg.systems.phase4.decoder import UNKNOWN
-from ubg.systems.phase4.masking import draw_masks
-from ubg.systems.phase4.targets import GenerationTargets
+from ubg.systems.phase4.joint.masking import draw_masks
+from ubg.systems.phase4.joint.targets import GenerationTargets
 
 IMAGE_IDS = np.array([3, 0, 5, 3, 4, 1])
 CAPTION_IDS = np.array([7, 1, 10, 6, 8, 2])

@@ -1,7 +1,7 @@
 """The fields of a batch that the generative branch needs."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,28 +10,12 @@ from numpy.typing import NDArray
 from ubg.data.batches.fields import Batch, Samples
 from ubg.losses.generation import IGNORED
 from ubg.params import Generation
+from ubg.systems.phase4.codes import Codes
 from ubg.systems.phase4.decoder import UNKNOWN
-from ubg.systems.phase4.hiding import flip_alone, hide_patches
-from ubg.systems.phase4.masking import draw_masks
+from ubg.systems.phase4.joint.hiding import flip_alone, hide_patches
+from ubg.systems.phase4.joint.masking import draw_masks
 
 Flags = TypeVar("Flags", NDArray[np.bool_], torch.Tensor)
-
-
-class Codes(Protocol):
-    """What is asked of `VqTokens` here.
-
-    Attributes:
-        codes: size of the codebook.
-        grid: rows and columns of codes, L of them.
-    """
-
-    codes: int
-    grid: tuple[int, int]
-
-    def batch(
-        self, image_ids_B: NDArray[np.int64], mirrored_B: NDArray[np.bool_]
-    ) -> NDArray[np.int64]:
-        """Codes, int64 [B, L], of images, or of their mirror images where `mirrored_B` says so."""
 
 
 class GenerationTargets:

@@ -1,4 +1,4 @@
-"""The training-only branch of phase 4: from a batch to scores of its masked codes."""
+"""From a batch to scores of its masked codes."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ubg.losses.generation import IGNORED
 from ubg.params import Generation, SharedNetwork
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
-from ubg.systems.phase4.condition import MaskedCondition, indices_of
-from ubg.systems.phase4.decoder import UNKNOWN, CodeDecoder, DecoderSizes
+from ubg.systems.phase4.decoder import UNKNOWN, CodeDecoder, decoder_sizes
+from ubg.systems.phase4.joint.condition import MaskedCondition, indices_of
 
 
 class Predictions(NamedTuple):
@@ -108,15 +108,8 @@ def build_generator(
         codes: size of the codebook.
         length: positions of the code grid.
     """
-    width, t5 = retrieval.encoder.width, network.t5
-    sizes = DecoderSizes(
-        width=width,
-        layers=generation.decoder_layers,
-        heads=t5.heads or width // 64,  # 64 per head in all published sizes
-        mlp_width=t5.mlp_width or 4 * width,
-        codes=codes,
-        length=length,
-    )
+    t5 = network.t5
+    sizes = decoder_sizes(retrieval, t5, generation.decoder_layers, codes, length)
     causal = generation.decoder == "autoregressive"
     decoder = CodeDecoder(sizes, t5.dropout, causal, network.attention)
     return Generator(MaskedCondition(retrieval.vision.width, generation.masked_patch), decoder)

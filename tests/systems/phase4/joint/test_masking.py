@@ -6,7 +6,7 @@ import sections
 from tiny_models import tiny_generation
 
 from ubg.data.batches.augment import draw_augmentation
-from ubg.systems.phase4.masking import draw_masks
+from ubg.systems.phase4.joint.masking import draw_masks
 
 MANY = 5000
 

@@ -12,7 +12,7 @@ from tiny_models import (
     tiny_scale,
 )
 
-from ubg.systems.phase4.condition import frozen_statistics, indices_of
+from ubg.systems.phase4.joint.condition import frozen_statistics, indices_of
 from ubg.towers.relative_bias import Positions
 
 POSITIONS = pytest.mark.parametrize("positions", ["1d", "2d"])

@@ -1,4 +1,4 @@
-"""Does the branch learn anything, and does it read the caption? Measured on held-out images."""
+"""Held-out images under masks that never change, and what the branch predicts of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import gather_batches, own_rows
-from ubg.systems.phase4.hiding import hide_patches
-from ubg.systems.phase4.model import GenerativeModel
-from ubg.systems.phase4.targets import GenerationTargets
-from ubg.systems.phase4.unigram import position_unigram_ce, unigram_ce
+from ubg.systems.phase4.joint.hiding import hide_patches
+from ubg.systems.phase4.joint.model import JointModel
+from ubg.systems.phase4.joint.targets import GenerationTargets
+from ubg.systems.phase4.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class HeldOut:
     targets: GenerationTargets
 
     def batches(
-        self, model: GenerativeModel, caption_rows: NDArray[np.int64], batch_size: int
+        self, model: JointModel, caption_rows: NDArray[np.int64], batch_size: int
     ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
         """Rows of the table and the fields for the model, with the captions of `caption_rows`.
 
@@ -71,29 +71,10 @@ class HeldOut:
         return fields["masked_patches"].double().mean(dim=1).numpy()
 
 
-@dataclass(frozen=True)
-class Scores:
-    """P predictions.
-
-    Attributes:
-        row_P: which sample.
-        position_P: index in the code grid.
-        target_ids_P: the true code.
-        ce_P: cross-entropy, nats.
-        correct_P: whether the most likely code is the true one.
-    """
-
-    row_P: NDArray[np.int64]
-    position_P: NDArray[np.int64]
-    target_ids_P: NDArray[np.int64]
-    ce_P: NDArray[np.float64]
-    correct_P: NDArray[np.bool_]
-
-
 @torch.inference_mode()
 @fast_products()
 def score(
-    model: GenerativeModel, held_out: HeldOut, caption_rows: NDArray[np.int64], batch_size: int
+    model: JointModel, held_out: HeldOut, caption_rows: NDArray[np.int64], batch_size: int
 ) -> Scores:
     """Predict every masked code, none of them revealed. The model should be in evaluation mode.
 
@@ -114,43 +95,3 @@ def score(
             )
         )
     return Scores(*(np.concatenate(values) for values in zip(*gather_batches(parts), strict=True)))
-
-
-def own_captions(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Every sample with its own caption."""
-    return np.arange(len(table))
-
-
-def captions_of_others(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Every sample with a caption of another identity, each caption once: a fixed shuffle.
-
-    Raises:
-        ValueError: one identity has more than half of the samples.
-    """
-    by_pid = np.argsort(table["pid"].to_numpy(), kind="stable")
-    count_of_most = int(table["pid"].value_counts().max())
-    if 2 * count_of_most > len(table):
-        raise ValueError(
-            f"captions cannot be exchanged between identities: one has {count_of_most} of "
-            f"{len(table)} samples; add identities to the split"
-        )
-    rows = np.empty(len(table), np.int64)
-    # Sorted by identity, a shift by the largest group never stays within a group.
-    rows[by_pid] = np.roll(by_pid, -count_of_most)
-    return rows
-
-
-def summarise_generation(
-    true: Scores, shuffled: Scores, training_ids_NL: NDArray[np.integer], codes: int
-) -> dict[str, NDArray[np.float64]]:
-    """Cross-entropy (nats) and accuracy of each prediction, and baseline cross-entropies, [P]."""
-    assert np.array_equal(true.target_ids_P, shuffled.target_ids_P)
-    return {
-        "ce": true.ce_P,
-        "accuracy": true.correct_P.astype(np.float64),
-        "shuffled_caption_ce": shuffled.ce_P,
-        "unigram_ce": unigram_ce(training_ids_NL, true.target_ids_P, codes),
-        "position_unigram_ce": position_unigram_ce(
-            training_ids_NL, true.target_ids_P, true.position_P, codes
-        ),
-    }

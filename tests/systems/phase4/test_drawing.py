@@ -1,11 +1,11 @@
-"""What evaluation says and draws of the generative branch."""
+"""What is drawn of the branch."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from ubg.systems.phase4.evaluation import _metrics, choose_samples
+from ubg.systems.phase4.drawing import choose_samples
 from ubg.systems.phase4.sheet import DrawnSample, draw_generation_sheet
 from ubg.systems.phase4.wrong_captions import OTHER_COLOUR, with_another_colour
 
@@ -42,31 +42,13 @@ def test_samples_are_of_different_identities_and_name_a_colour():
     assert choose_samples(table, 2)[0] == [0, 3]
 
 
-def test_metrics_by_hand():
-    values = {
-        "ce": np.array([1.0, 2.0, 3.0, 4.0]),
-        "accuracy": np.array([1.0, 0.0, 0.0, 1.0]),
-        "shuffled_caption_ce": np.array([2.0, 3.0, 3.0, 4.0]),
-        "unigram_ce": np.full(4, 6.0),
-        "position_unigram_ce": np.full(4, 5.0),
-    }
-    found = _metrics(values, np.array([0, 0, 1, 1]), np.array([0.55, 0.55, 0.6, 1.0]))
-    assert found["ce"] == 2.5
-    assert found["accuracy"] == 50
-    assert found["shuffled_caption_gap"] == 0.5
-    # Two identities: a resample has the mean 0, 0.5 or 1.
-    assert (found["shuffled_caption_gap_low"], found["shuffled_caption_gap_high"]) == (0, 1)
-    assert found["below_floor"] == 2.5
-    assert found["by_mask_ratio"] == {
-        "up to 60 %": {"ce": 2.0, "accuracy": 33.3333, "shuffled_caption_gap": 0.6667},
-        "up to 100 %": {"ce": 4.0, "accuracy": 100.0, "shuffled_caption_gap": 0.0},
-    }
-
-
 def test_sheet_shows_every_image_of_every_sample(tmp_path):
     def sample(first):
-        colours = [np.full((48, 16, 3), first + 20 * i, np.uint8) for i in range(5)]
-        return DrawnSample("a red coat " * 30, "a blue coat", *colours)
+        images = {
+            name: np.full((48, 16, 3), first + 20 * i, np.uint8)
+            for i, name in enumerate(("original", "VQGAN", "from the\ncaption"))
+        }
+        return DrawnSample("a red coat " * 30, "a blue coat", images)
 
     samples = [sample(first) for first in (20, 21, 22)]
     draw_generation_sheet(tmp_path / "sheet.png", "title", samples)
@@ -74,5 +56,5 @@ def test_sheet_shows_every_image_of_every_sample(tmp_path):
         tuple(pixel) for pixel in np.asarray(Image.open(tmp_path / "sheet.png")).reshape(-1, 3)
     }
     for drawn in samples:
-        for image in drawn.images():
+        for image in drawn.images.values():
             assert tuple(image[0, 0]) in shown

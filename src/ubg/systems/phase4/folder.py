@@ -1,0 +1,97 @@
+"""What evaluation needs of the branch, on disk: `models/phase4_generator/`.
+
+Retrieval by embeddings never reads it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_model
+from torch import nn
+
+from ubg.params import Generation
+from ubg.runtime.files import replace_folder, write_json
+from ubg.vqgan.model.folder import CONFIG, ENCODER, VQGAN_FOLDER
+
+GENERATOR = Path("models/phase4_generator")
+WEIGHTS, VQGAN = "generator.safetensors", "vqgan"
+ADVICE = "make it again with `dvc repro train_phase4`"
+
+
+def generator_folder(model: Path) -> Path:
+    """Where the branch of the trained model in `model` lies: beside it."""
+    return model.with_name(f"{model.name}_generator")
+
+
+def write_generator(generation: Generation, sizes: dict[str, int] | None, best: Path) -> None:
+    """Write the folder.
+
+    Args:
+        generation: params of the branch.
+        sizes: what it is built from beside them; None where it was off, and then only the config
+            is written.
+        best: folder with the weights of the best epoch.
+    """
+    with replace_folder(GENERATOR) as output:
+        write_json(
+            output / "config.json",
+            {"generation": generation.model_dump(mode="json"), **(sizes or {})},
+        )
+        if sizes is None:
+            return
+        shutil.copy(best / WEIGHTS, output)
+        if generation.condition == "text":  # a second score encodes images that are not packed
+            (output / VQGAN).mkdir()
+            for name in (CONFIG, ENCODER):
+                shutil.copy(VQGAN_FOLDER / name, output / VQGAN)
+
+
+def read_generation(folder: Path) -> tuple[Generation, dict[str, Any]]:
+    """The params of the branch, and the whole config with the sizes that it was built from.
+
+    Raises:
+        ValueError: the config is missing or does not fit.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return Generation.model_validate(config["generation"]), config
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        reason = f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        raise ValueError(f"{path}: {reason}; {ADVICE}") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: cannot be read: {_one_line(error)}; {ADVICE}") from None
+
+
+def read_size(config: dict[str, Any], name: str, folder: Path) -> int:
+    """A size that `write_generator` was given.
+
+    Raises:
+        ValueError: it is missing or no positive number.
+    """
+    size = config.get(name)
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"{folder / 'config.json'}: {name}: {size!r} is no size; {ADVICE}")
+    return size
+
+
+def read_weights(branch: nn.Module, folder: Path) -> None:
+    """Load the weights of the branch in place.
+
+    Raises:
+        ValueError: they are missing or do not fit.
+    """
+    path = folder / WEIGHTS
+    try:
+        load_model(branch, path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{path}: cannot be read: {_one_line(error)}; {ADVICE}") from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,1 @@
+"""The branch that sees the caption alone, and is kept as a second score (`condition: text`)."""

@@ -1,0 +1,54 @@
+"""A trained branch read back."""
+
+from pathlib import Path
+
+import torch
+
+from ubg.params import SharedNetwork
+from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.systems.phase4.folder import ADVICE, VQGAN, read_generation, read_size, read_weights
+from ubg.systems.phase4.text.classes import CodeClasses
+from ubg.systems.phase4.text.code_score import LikelihoodScore
+from ubg.systems.phase4.text.likelihood import build_likelihood
+from ubg.systems.phase4.text.model import TextModel
+from ubg.vqgan.model.folder import load_vqgan
+
+
+def load_text(retrieval: SharedEncoderModel, network: SharedNetwork, folder: Path) -> TextModel:
+    """The model whose branch is in `folder`, in evaluation mode, on the device of `retrieval`.
+
+    Raises:
+        ValueError: a file is missing or does not fit.
+    """
+    generation, config = read_generation(folder)
+    codes, classes, length = (
+        read_size(config, name, folder) for name in ("codes", "classes", "length")
+    )
+    likelihood = build_likelihood(
+        retrieval,
+        network,
+        generation,
+        torch.zeros(length, classes),
+        CodeClasses(torch.zeros(codes, dtype=torch.long), torch.zeros(classes, dtype=torch.long)),
+    )
+    read_weights(likelihood, folder)
+    model = TextModel(retrieval, likelihood, generation).eval()
+    return model.to(next(retrieval.parameters()).device)
+
+
+def load_score(
+    retrieval: SharedEncoderModel, network: SharedNetwork, folder: Path
+) -> LikelihoodScore:
+    """The second score of the branch in `folder`.
+
+    Raises:
+        ValueError: as `load_text`, or there is no VQGAN, or another one than in training.
+    """
+    likelihood = load_text(retrieval, network, folder).generator
+    vqgan = load_vqgan(folder / VQGAN, decoder=False)
+    if vqgan.codes != len(likelihood.class_of_code_V):
+        raise ValueError(
+            f"{folder / VQGAN}: has {vqgan.codes} codes, the branch knows "
+            f"{len(likelihood.class_of_code_V)}; {ADVICE}"
+        )
+    return LikelihoodScore(retrieval, likelihood, vqgan)
