@@ -5,7 +5,7 @@ Not a stage of the pipeline: it reads the experiments that `dvc exp list` names,
 
 import argparse
 
-from ubg.comparison.ladder import STUDIED, in_order
+from ubg.comparison.ladder import STUDIED, in_order, two_models
 from ubg.evaluation.queries import METRICS
 from ubg.runtime.cli import run_script
 from ubg.systems import system_names
@@ -37,6 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     from ubg.runtime.files import replace_folder
 
     systems = in_order([*arguments.systems, *arguments.two_models])
+    in_order(two_models(system) for system in arguments.two_models)  # each needs a row of its own
     reference = parse_reference(arguments.reference) if arguments.reference else None
     names = arguments.experiment or list_experiments(baseline=arguments.baseline)
     experiments = [

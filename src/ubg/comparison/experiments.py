@@ -104,13 +104,14 @@ def fetch_model(name: str, system: str, folder: Path, root: str | Path = ".") ->
         ValueError: it is missing, or no longer in the DVC cache.
     """
     from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
 
-    source = DVCFileSystem(url=str(root), rev=name)
     model = f"models/{system}"
     try:
+        source = DVCFileSystem(url=str(root), rev=name)
         for file in source.find(model) or [model]:
             _fetch(source, file, folder)
-    except ValueError as error:
+    except (ValueError, DvcException) as error:
         raise ValueError(f"experiment {name}: {error}") from None
     return folder / model
 

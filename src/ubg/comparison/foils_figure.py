@@ -48,6 +48,9 @@ def write_foils(folder: Path, results: Mapping[str, FoilResults], dataset: str) 
     """
     require_same_cases(results)
     any_results = next(iter(results.values()))
+    if not any_results.right:
+        (folder / "foils.md").write_text(f"# Foils of {dataset}\n\nThere are none.\n")
+        return
     measure = "caption" if "caption" in any_results.right else "group"
     series = series_of(results, measure)
     intervals = intervals_by_kind(any_results, series)

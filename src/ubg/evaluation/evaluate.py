@@ -56,7 +56,9 @@ def evaluate_system(name: str, params: Params) -> None:
     selected.model.to(best_device())
     score = system.code_score(selected, folder)
     test = measure(selected, "test", "selected", score)
-    draw_figures(name, params.data.label, test, pack)
+    with replace_folder(Path("plots") / name / "evaluation") as plots:
+        draw_figures(plots, name, params.data.label, test, pack)
+        foils = evaluate_foils(name, selected, score, pack, params, plots)
     metrics: dict[str, Any] = {
         "test": test.metrics(),
         "val": measure(selected, "val", "selected", score).metrics(),
@@ -65,16 +67,14 @@ def evaluate_system(name: str, params: Params) -> None:
     last.model.to(best_device())
     metrics["last"] = {split: measure(last, split, "last").metrics() for split in ("test", "val")}
     metrics |= system.evaluate(selected, table, pack, params)
-    metrics |= evaluate_foils(
-        name, selected, score, pack, params, Path("plots") / name / "evaluation"
-    )
+    metrics |= foils
     write_json(Path("metrics") / f"{name}.json", metrics)
     for direction, values in metrics["test"].items():
         print(f"test {direction}: " + "  ".join(f"{key} {v:.2f}" for key, v in values.items()))
     print(f"written to metrics/{name}.json and plots/{name}/evaluation")
 
 
-def draw_figures(name: str, dataset: str, test: Measured, pack: ImagePack) -> None:
+def draw_figures(folder: Path, name: str, dataset: str, test: Measured, pack: ImagePack) -> None:
     """Write the figures of a system on the test split, and `queries.csv`.
 
     There are queries and sheets of each ranking; their names end in its suffix.
@@ -91,27 +91,24 @@ def draw_figures(name: str, dataset: str, test: Measured, pack: ImagePack) -> No
         "t2i": chance_cmc(text_pids, image_pids, max_rank),
         "i2t": chance_cmc(image_pids, text_pids, max_rank),
     }
-    with replace_folder(Path("plots") / name / "evaluation") as folder:
-        draw_cmc(folder / "cmc.png", name, label, curves, chance)
-        write_json(folder / "cmc.json", cmc_records(curves))
-        counts = count_similarities(text_QD, image_GD, text_pids, image_pids)
-        draw_similarities(folder / "similarities.png", name, label, counts)
-        for suffix, ranked in test.ranked.items():
-            found = ranked.text_to_image
-            write_queries(folder / f"queries{suffix}.csv", split.table, found)
-            chosen = choose_queries(
-                found.average_precision, found.first_rank, text_pids, SHEET_QUERIES
+    draw_cmc(folder / "cmc.png", name, label, curves, chance)
+    write_json(folder / "cmc.json", cmc_records(curves))
+    counts = count_similarities(text_QD, image_GD, text_pids, image_pids)
+    draw_similarities(folder / "similarities.png", name, label, counts)
+    for suffix, ranked in test.ranked.items():
+        found = ranked.text_to_image
+        write_queries(folder / f"queries{suffix}.csv", split.table, found)
+        chosen = choose_queries(found.average_precision, found.first_rank, text_pids, SHEET_QUERIES)
+        by, measure = SHEET_WORDS[suffix]
+        for kind, queries in zip(("best", "worst"), chosen, strict=True):
+            draw_retrieval_sheet(
+                folder / f"{kind}_queries{suffix}.png",
+                f"{name}{by}: {kind} queries, {label}",
+                [_retrieved(q, test, suffix) for q in queries],
+                image_pids,
+                partial(_read_gallery, pack, split),
+                measure,
             )
-            by, measure = SHEET_WORDS[suffix]
-            for kind, queries in zip(("best", "worst"), chosen, strict=True):
-                draw_retrieval_sheet(
-                    folder / f"{kind}_queries{suffix}.png",
-                    f"{name}{by}: {kind} queries, {label}",
-                    [_retrieved(q, test, suffix) for q in queries],
-                    image_pids,
-                    partial(_read_gallery, pack, split),
-                    measure,
-                )
 
 
 def _retrieved(query: int, test: Measured, suffix: str) -> RetrievedQuery:

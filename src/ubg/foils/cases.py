@@ -1,17 +1,19 @@
 """The cases as `data/foils` holds them, and as rows of what a model encodes."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, ValidationError
 
+from ubg.params import Section
 from ubg.runtime.files import write_json
 
 FOILS = Path("data/foils")
+Number = Annotated[int, Field(ge=0, lt=2**31)]
 BINDING = "binding"
 TESTS = {
     True: "a picture and its caption against a drawn twin and its caption, in both directions",
@@ -34,9 +36,9 @@ class Case:
     """
 
     kind: str
-    person: int
-    image: int
-    foil_image: int | None
+    person: Number
+    image: Number
+    foil_image: Number | None
     caption: str
     foil_caption: str
     paraphrase: str | None
@@ -96,18 +98,21 @@ class Rows:
         )
 
 
+class CaseFile(Section):
+    """`cases.json`: what the cases test, how many there are of each kind, and all of them."""
+
+    drawn: bool
+    tests: str
+    kinds: dict[str, Number]
+    cases: tuple[Case, ...]
+
+
 def write_cases(folder: Path, cases: Sequence[Case], drawn: bool) -> None:
-    """Write `cases.json`: what the cases test, how many there are of each kind, and all of them."""
+    """Write `cases.json`, see `CaseFile`."""
     kinds = sorted({case.kind for case in cases})
-    write_json(
-        folder / "cases.json",
-        {
-            "drawn": drawn,
-            "tests": TESTS[drawn],
-            "kinds": {kind: sum(case.kind == kind for case in cases) for kind in kinds},
-            "cases": [asdict(case) for case in cases],
-        },
-    )
+    counts = {kind: sum(case.kind == kind for case in cases) for kind in kinds}
+    file = CaseFile(drawn=drawn, tests=TESTS[drawn], kinds=counts, cases=tuple(cases))
+    write_json(folder / "cases.json", file.model_dump())
 
 
 def read_cases(folder: Path) -> tuple[list[Case], bool]:
@@ -116,14 +121,16 @@ def read_cases(folder: Path) -> tuple[list[Case], bool]:
     Raises:
         ValueError: there are none that can be read.
     """
-    path = folder / "cases.json"
+    path, advice = folder / "cases.json", "make it with `dvc repro make_foils`"
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return [Case(**case) for case in content["cases"]], content["drawn"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: cannot be read ({error}); make it with `dvc repro make_foils`"
-        ) from None
+        content = CaseFile.model_validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(map(str, fault["loc"])) or "(top level)"
+        raise ValueError(f"{path}: {key}: {fault['msg']}; {advice}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error}); {advice}") from None
+    return list(content.cases), content.drawn
 
 
 def image_path(folder: Path, image: int) -> Path:

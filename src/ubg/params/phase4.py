@@ -26,7 +26,8 @@ class Generation(Section):
             images, relative to the cross-entropy; null leaves it out.
         contrast_scale: what the log-likelihoods are multiplied by in it, an inverse temperature.
         score_share: of "text"; spread of the second score in units of the spread of the cosine.
-        shuffle_captions: of "text"; a control: the branch is given the captions of other samples.
+        shuffle_captions: of "text"; a control: the branch is given the captions of other samples
+            of its process.
         target: of "joint", as all that follows; predict the "masked" positions or the "whole"
             image.
         mask_ratio: least and greatest share of masked patches.

@@ -21,8 +21,10 @@ COLOURS = (
     "black", "white", "gray", "grey", "red", "blue", "green", "yellow", "orange", "purple", "pink",
     "brown", "beige", "tan",
 )  # fmt: skip
+# Between two colours of one thing: a black and white shirt.
+BETWEEN_COLOURS_OF_ONE = {"and", "or", "with", "a", "an"}
 SAME = {"grey": "gray", "tan": "beige"}  # two words for one colour
-# An article, a colour as a word of its own, and the word behind it, which says what has the colour.
+# An article, and a colour as a word of its own.
 MENTION = re.compile(
     rf"(?:\b(?P<article>an?) )?(?<![-\w])(?P<colour>{'|'.join(COLOURS)})(?![-\w])(?! hair)",
     re.IGNORECASE,
@@ -48,19 +50,20 @@ def make_exchanged_foils(params: Foils, table: "pd.DataFrame", output: Path) -> 
     rows = table[(table["split"] == "test") & (table["image_id"] != NO_IMAGE)]
     persons = rng.permutation(rows["pid"].unique())[: params.persons]
     rows = rows[rows["pid"].isin(persons)].sample(frac=1, random_state=rng)
-    mentioned = [
+    mentioned = Counter(
         found["colour"].lower()
         for caption in rows["caption"]
         for found in MENTION.finditer(caption)
-    ]
+    )
     cases: list[Case] = []
     counts: Counter[str] = Counter()
     for caption, pid, image in zip(rows["caption"], rows["pid"], rows["image_id"], strict=True):
-        for kind, foil in (
-            (COLOUR, exchange_one(caption, mentioned, rng)),
-            (BINDING, exchange_two(caption, rng)),
-        ):
-            if foil is not None and counts[kind] < params.cases_per_kind:
+        for kind in (COLOUR, BINDING):
+            if counts[kind] == params.cases_per_kind:
+                continue
+            one = kind == COLOUR
+            foil = exchange_one(caption, mentioned, rng) if one else exchange_two(caption, rng)
+            if foil is not None:
                 counts[kind] += 1
                 text, fact, foil_fact = foil
                 cases.append(
@@ -72,7 +75,7 @@ def make_exchanged_foils(params: Foils, table: "pd.DataFrame", output: Path) -> 
 
 
 def exchange_one(
-    caption: str, mentioned: list[str], rng: np.random.Generator
+    caption: str, mentioned: Counter[str], rng: np.random.Generator
 ) -> tuple[str, str, str] | None:
     """The caption with one colour exchanged, the colour that it had and the one that it has.
 
@@ -83,19 +86,24 @@ def exchange_one(
         return None
     chosen = found[rng.integers(len(found))]
     own = chosen["colour"].lower()
-    others = [colour for colour in mentioned if not _same(colour, own)]
+    others = {colour: count for colour, count in mentioned.items() if not _same(colour, own)}
     if not others:
         return None
-    other = str(rng.choice(others))
+    chances = np.array(list(others.values())) / sum(others.values())
+    other = str(rng.choice(list(others), p=chances))
     return _replaced(caption, [(chosen, other)]), own, other
 
 
 def exchange_two(caption: str, rng: np.random.Generator) -> tuple[str, str, str] | None:
-    """The caption with two different colours that follow each other exchanged; None without two."""
+    """The caption with the different colours of two things that follow each other exchanged.
+
+    None where there are no two. The colours of one thing ("black and white") stay as they are.
+    """
     found = [
-        pair
-        for pair in pairwise(MENTION.finditer(caption))
-        if not _same(pair[0]["colour"].lower(), pair[1]["colour"].lower())
+        (first, second)
+        for first, second in pairwise(MENTION.finditer(caption))
+        if not _same(first["colour"].lower(), second["colour"].lower())
+        and _name_a_thing(caption[first.end() : second.start()])
     ]
     if not found:
         return None
@@ -114,6 +122,11 @@ def _replaced(caption: str, changes: list[tuple[re.Match[str], str]]) -> str:
             new = f"{article.capitalize() if place['article'][0].isupper() else article} {new}"
         caption = caption[: place.start()] + new + caption[place.end() :]
     return caption
+
+
+def _name_a_thing(between: str) -> bool:
+    """Whether the words between two colours say what has the first one."""
+    return bool(set(re.findall(r"[a-z]+", between.lower())) - BETWEEN_COLOURS_OF_ONE)
 
 
 def _same(one: str, other: str) -> bool:

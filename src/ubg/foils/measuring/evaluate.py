@@ -46,7 +46,8 @@ def evaluate_foils(
     """
     cases, drawn = read_cases(FOILS)
     if not drawn:
-        cases = [case for case in cases if case.image in pack.image_ids]
+        packed = set(pack.image_ids.tolist())
+        cases = [case for case in cases if case.image in packed]
     if not cases:
         write_results(output / "foils.csv", cases, {})
         return {}
@@ -56,14 +57,15 @@ def evaluate_foils(
     metrics: dict[str, Any] = {}
     right: dict[str, NDArray[np.bool_]] = {}
     scores = pair_scores(trained, score, rows, images, params.preset.evaluation.batch_size)
-    for suffix, pair_score in scores.items():
-        results = judge(rows, pair_score)
+    for suffix, score_of_pairs in scores.items():
+        results = judge(rows, score_of_pairs)
         metrics[f"foils{suffix}"] = summarise(kinds, results)
         right |= {f"{measure}{suffix}": values for measure, values in results.items()}
         told = "  ".join(f"{key} {value:.2f}" for key, value in metrics[f"foils{suffix}"].items())
         print(f"foils{suffix}: {told}" + ("" if drawn else f" ({TESTS[drawn]})"))
     write_results(output / "foils.csv", cases, right)
-    leading = results["group" if drawn else "caption"]
+    last, pair_score = list(scores.items())[-1]
+    leading = right[f"{'group' if drawn else 'caption'}{last}"]
     for word, wanted in (("right", leading), ("wrong", ~leading)):
         chosen = choose_cases(kinds, wanted, rows.person_C, SHEET_CASES)
         draw_foil_sheet(

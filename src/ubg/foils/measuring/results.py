@@ -60,7 +60,7 @@ def read_results(path: Path) -> FoilResults:
         values = np.array([row[1:] for row in rows], np.int64).reshape(len(rows), len(header) - 1)
     except FileNotFoundError:
         raise ValueError(f"{path}: missing; {again}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"{path}: {error}; {again}") from None
     right = {name: values[:, place] == 1 for place, name in enumerate(header[2:], 1)}
     return FoilResults(np.array([row[0] for row in rows], np.str_), values[:, 0], right)

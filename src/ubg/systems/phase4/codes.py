@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ubg.data.images.image_pack import ImagePack
+from ubg.data.prepared import NO_IMAGE
 from ubg.vqgan.codes.store import VQ_TOKENS, VqTokens
 from ubg.vqgan.model.folder import VQGAN_FOLDER, vqgan_fingerprint
 
@@ -43,6 +44,12 @@ def open_tokens(pack: ImagePack) -> VqTokens:
 def unmirrored(tokens: Codes, image_ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """The codes of images as they are, [B, L]."""
     return tokens.batch(image_ids, np.zeros(len(image_ids), np.bool_))
+
+
+def held_out_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The validation rows that have an image and a caption."""
+    described = (table["image_id"] != NO_IMAGE) & (table["caption"] != "")
+    return table[(table["split"] == "val") & described]
 
 
 def training_ids(tokens: Codes, table: pd.DataFrame) -> NDArray[np.int64]:

@@ -39,5 +39,6 @@ def evaluate_generation(
         if not generation.enable_gen:
             return {}
         print("phase4: predicting the codes of the validation images")
-        evaluate = evaluate_text if generation.condition == "text" else evaluate_joint
-        return {"generation": evaluate(trained, generation, table, pack, params, plots)}
+        if generation.condition == "text":
+            return {"generation": evaluate_text(trained, table, pack, params, plots)}
+        return {"generation": evaluate_joint(trained, generation, table, pack, params, plots)}

@@ -15,10 +15,11 @@ from torch import nn
 
 from ubg.params import Generation
 from ubg.runtime.files import replace_folder, write_json
-from ubg.vqgan.model.folder import CONFIG, ENCODER, VQGAN_FOLDER
+from ubg.vqgan.model.folder import CONFIG, ENCODER, VQGAN_FOLDER, vqgan_fingerprint
 
 GENERATOR = Path("models/phase4_generator")
 WEIGHTS, VQGAN = "generator.safetensors", "vqgan"
+MOST = 2**20  # places of a grid, codes of a book
 ADVICE = "make it again with `dvc repro train_phase4`"
 
 
@@ -37,17 +38,16 @@ def write_generator(generation: Generation, sizes: dict[str, int] | None, best: 
         best: folder with the weights of the best epoch.
     """
     with replace_folder(GENERATOR) as output:
-        write_json(
-            output / "config.json",
-            {"generation": generation.model_dump(mode="json"), **(sizes or {})},
-        )
-        if sizes is None:
-            return
-        shutil.copy(best / WEIGHTS, output)
-        if generation.condition == "text":  # a second score encodes images that are not packed
+        config = {"generation": generation.model_dump(mode="json"), **(sizes or {})}
+        if sizes is not None:
+            shutil.copy(best / WEIGHTS, output)
+        if sizes is not None and generation.condition == "text":
+            # A second score encodes images that are not packed.
+            config["vqgan"] = vqgan_fingerprint(VQGAN_FOLDER)
             (output / VQGAN).mkdir()
             for name in (CONFIG, ENCODER):
                 shutil.copy(VQGAN_FOLDER / name, output / VQGAN)
+        write_json(output / "config.json", config)
 
 
 def read_generation(folder: Path) -> tuple[Generation, dict[str, Any]]:
@@ -72,10 +72,10 @@ def read_size(config: dict[str, Any], name: str, folder: Path) -> int:
     """A size that `write_generator` was given.
 
     Raises:
-        ValueError: it is missing or no positive number.
+        ValueError: it is missing, no whole number or out of range.
     """
     size = config.get(name)
-    if not isinstance(size, int) or size < 1:
+    if type(size) is not int or not 0 < size <= MOST:
         raise ValueError(f"{folder / 'config.json'}: {name}: {size!r} is no size; {ADVICE}")
     return size
 

@@ -16,7 +16,7 @@ from ubg.runtime.checkpoint import checkpoint_folder
 from ubg.runtime.files import fingerprint
 from ubg.runtime.pipeline import rooms_digest
 from ubg.vqgan.codes.store import Origin, write_vq_tokens
-from ubg.vqgan.model.vqgan import VQGAN, to_signed
+from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
 
 ROOMS = ("src/ubg/vqgan/model", "src/ubg/vqgan/codes")  # that decide an id
 SAMPLE = 64  # images whose ids are compared with those of float32
@@ -100,11 +100,7 @@ def encode_rows(
     device = next(vqgan.parameters()).device
     pixels_BHW3 = torch.from_numpy(pack.read(rows)).to(device)
     ids = []
-    # On a GPU, reproducible float32 convolutions: no TF32, no autotuning.
-    exact = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    with exact, torch.autocast(device.type, torch.bfloat16, precision == "bf16"):
+    with exact_convolutions(), torch.autocast(device.type, torch.bfloat16, precision == "bf16"):
         for view_BHW3 in (pixels_BHW3, pixels_BHW3.flip(2)):
             # A permuted [B, H, W, 3] is in channels_last order already.
             ids.append(vqgan.encode(to_signed(view_BHW3).permute(0, 3, 1, 2)).flatten(1))

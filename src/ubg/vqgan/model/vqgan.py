@@ -107,6 +107,13 @@ class VQGAN(nn.Module):
         return self.reconstruct(self.lookup(ids_Bhw))
 
 
+def exact_convolutions() -> contextlib.AbstractContextManager[None]:
+    """On a GPU, reproducible float32 convolutions: no TF32, no autotuning."""
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+
+
 def to_signed(pixels: Tensor) -> Tensor:
     """uint8 values to float32 in [-1, 1], in whatever layout."""
     return pixels.float() / 127.5 - 1

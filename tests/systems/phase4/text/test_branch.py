@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_model
+from safetensors.torch import load_file, save_file, save_model
 from tiny_held_out import MemoryPack, WordTokenizer, held_out_table
 from tiny_models import (
     CODES,
@@ -24,6 +24,7 @@ from ubg.retrieval.encode import encode_split, make_split
 from ubg.systems.phase4 import folder as module
 from ubg.systems.phase4.folder import write_generator
 from ubg.systems.phase4.scores import captions_of_others
+from ubg.systems.phase4.text import code_score
 from ubg.systems.phase4.text.branch import TextBranch
 from ubg.systems.phase4.text.held_out import hold_out, score
 from ubg.systems.phase4.text.load import load_score, load_text
@@ -35,6 +36,17 @@ from ubg.vqgan.model.vqgan import VQGAN
 
 GENERATION = text_generation()
 SIZES = {"codes": CODES, "classes": 6, "length": PATCHES}
+VQGAN_SIZES = Architecture(
+    codes=CODES,
+    code_dim=4,
+    latent_channels=8,
+    channels=32,
+    multipliers=(1, 2),
+    blocks=1,
+    attention_resolutions=(),
+    resolution=64,
+    patch=8,
+)
 
 
 @pytest.fixture
@@ -122,19 +134,8 @@ def test_a_branch_that_says_nothing_has_no_weight(held_out):
 def folder(model, tmp_path, monkeypatch):
     """The branch as a train stage leaves it."""
     torch.manual_seed(0)
-    sizes = Architecture(
-        codes=CODES,
-        code_dim=4,
-        latent_channels=8,
-        channels=32,
-        multipliers=(1, 2),
-        blocks=1,
-        attention_resolutions=(),
-        resolution=64,
-        patch=8,
-    )
     (tmp_path / "vqgan").mkdir()
-    save_vqgan(VQGAN(sizes), tmp_path / "vqgan")
+    save_vqgan(VQGAN(VQGAN_SIZES), tmp_path / "vqgan")
     monkeypatch.setattr(module, "VQGAN_FOLDER", tmp_path / "vqgan")
     monkeypatch.setattr(module, "GENERATOR", tmp_path / "generator")
     model.generator.score_weight.fill_(0.25)
@@ -162,7 +163,19 @@ def test_written_score_is_the_same_and_needs_nothing_else(model, folder):
 
 
 @pytest.mark.parametrize(
-    "fault", ["no folder", "no weights", "other sizes", "broken", "no classes", "other VQGAN"]
+    "fault",
+    [
+        "no folder",
+        "no weights",
+        "other sizes",
+        "broken",
+        "no classes",
+        "no VQGAN",
+        "other VQGAN",
+        "no such class",
+        "no such code",
+        "not finite",
+    ],
 )
 def test_a_branch_that_does_not_fit_is_one_line(model, folder, fault):
     config = folder / "config.json"
@@ -177,11 +190,39 @@ def test_a_branch_that_does_not_fit_is_one_line(model, folder, fault):
         config.write_text(json.dumps(values | {"classes": 7}))
     elif fault == "no classes":
         config.write_text(json.dumps({"generation": values["generation"]}))
-    elif fault == "other VQGAN":
+    elif fault == "no VQGAN":
         (folder / "vqgan" / "config.json").write_text("{}")
+    elif fault == "other VQGAN":
+        torch.manual_seed(1)
+        save_vqgan(VQGAN(VQGAN_SIZES), folder / "vqgan")
+    else:
+        weights = load_file(folder / "generator.safetensors")
+        weights["class_of_code_V" if fault == "no such class" else "representative_K"][0] = 99
+        if fault == "not finite":
+            weights["representative_K"][0] = 0
+            weights["score_weight"].fill_(float("nan"))
+        save_file(weights, folder / "generator.safetensors")
     with pytest.raises(ValueError, match="dvc repro") as caught:
         load_score(model.retrieval, network_of("phase4", tiny_scale()), folder)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_branch_of_all_codes_is_read_back(folder, tmp_path):
+    generation = text_generation(clusters=None)
+    model = build_text(tiny_scale(), generation)
+    save_model(model.generator, str(tmp_path / "generator.safetensors"))
+    write_generator(generation, SIZES | {"classes": CODES}, tmp_path)
+    loaded = load_text(model.retrieval, network_of("phase4", tiny_scale()), folder)
+    assert loaded.generator.representative_K.tolist() == list(range(CODES))
+
+
+def test_images_are_encoded_a_few_at_once(model, folder, monkeypatch):
+    score = load_score(model.retrieval, network_of("phase4", tiny_scale()), folder)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    whole = score.image_codes(pixels)
+    monkeypatch.setattr(code_score, "IMAGES_AT_ONCE", 2)
+    np.testing.assert_array_equal(score.image_codes(pixels), whole)
+    assert score.image_codes(pixels[:0]).shape == (0, PATCHES)
 
 
 def test_read_back_model_is_in_evaluation_mode(model, folder):

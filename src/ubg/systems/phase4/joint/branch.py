@@ -11,8 +11,9 @@ from ubg.data.batches.loader import image_batches
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.params import Generation, SharedNetwork
+from ubg.runtime.distributed import world_size
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
-from ubg.systems.phase4.codes import Codes
+from ubg.systems.phase4.codes import Codes, held_out_rows
 from ubg.systems.phase4.folder import GENERATOR, read_generation, read_size, read_weights
 from ubg.systems.phase4.joint.held_out import HeldOut, score
 from ubg.systems.phase4.joint.model import JointModel, add_generator
@@ -48,7 +49,8 @@ class JointBranch:
 
     def _gradient_ratio(self) -> float:
         held_out, model = self.held_out, self.model
-        rows, batch = next(held_out.batches(model, own_captions(held_out.table), GRADIENT_SAMPLES))
+        each = max(1, min(GRADIENT_SAMPLES, len(held_out.table) // world_size()))
+        rows, batch = next(held_out.batches(model, own_captions(held_out.table), each))
         ids = held_out.table["image_id"].to_numpy(np.int64)[rows]
         images = next(image_batches(held_out.pack, ids, model.normalisation, len(ids)))
         device = batch["masked_images"].device
@@ -65,7 +67,7 @@ def hold_out(
     targets: GenerationTargets,
 ) -> HeldOut:
     """The validation split with the masks of `targets`, see `validation_targets`."""
-    rows = table[table["split"] == "val"].reset_index(drop=True)
+    rows = held_out_rows(table).reset_index(drop=True)
     captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens)
     return HeldOut(rows, captions, pack, targets)
 

@@ -97,6 +97,8 @@ def _draw_samples(
 ) -> list[DrawnSample]:
     """Images of different identities whose caption names a colour, as the branch completes them."""
     rows, wrong = choose_samples(held_out.table, DRAWN)
+    if not rows:
+        return []
     table = held_out.table.iloc[rows].reset_index(drop=True)
     texts = table["caption"].tolist() + wrong
     shown = HeldOut(

@@ -47,7 +47,7 @@ def cluster_codes(codebook_VD: Tensor, clusters: int | None) -> CodeClasses:
     """
     if clusters is None:
         every_code = torch.arange(len(codebook_VD))
-        return CodeClasses(every_code, every_code)
+        return CodeClasses(every_code, every_code.clone())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         centres_KD = kmeans(codebook_VD, clusters, ITERATIONS)

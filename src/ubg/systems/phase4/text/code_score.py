@@ -7,7 +7,9 @@ from torch import Tensor
 
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.phase4.text.likelihood import CaptionLikelihood
-from ubg.vqgan.model.vqgan import VQGAN, to_signed
+from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
+
+IMAGES_AT_ONCE = 64  # the VQGAN keeps large feature maps: 7.5 GiB for so many of 384x128
 
 
 class CaptionLikelihoodScore:
@@ -35,6 +37,14 @@ class LikelihoodScore(CaptionLikelihoodScore):
     @torch.inference_mode()
     def image_codes(self, images_BHWC: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Classes of the codes of images, [B, L]."""
+        classes = [
+            self._classes(images_BHWC[start : start + IMAGES_AT_ONCE])
+            for start in range(0, len(images_BHWC), IMAGES_AT_ONCE)
+        ]
+        return np.concatenate([np.empty((0, self.length), np.int32), *classes])
+
+    def _classes(self, images_BHWC: NDArray[np.uint8]) -> NDArray[np.int32]:
         pixels_B3HW = to_signed(torch.from_numpy(images_BHWC).to(self.device)).permute(0, 3, 1, 2)
-        ids_BL = self.vqgan.encode(pixels_B3HW).flatten(1)
+        with exact_convolutions():
+            ids_BL = self.vqgan.encode(pixels_B3HW).flatten(1)
         return self.likelihood.class_of_code_V[ids_BL].to("cpu", torch.int32).numpy()

@@ -9,7 +9,7 @@ import torch
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.params import Generation, Params, SharedNetwork
+from ubg.params import Params, SharedNetwork
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.contract import Trained
 from ubg.systems.phase4.codes import Codes, open_tokens, training_ids, unmirrored
@@ -26,7 +26,6 @@ from ubg.vqgan.model.folder import VQGAN_FOLDER, load_vqgan
 
 def evaluate_text(
     trained: Trained,
-    generation: Generation,
     table: pd.DataFrame,
     pack: ImagePack,
     params: Params,
@@ -61,6 +60,8 @@ def _draw_samples(
 ) -> list[DrawnSample]:
     """Images of different identities whose caption names a colour, as captions tell of them."""
     rows, wrong = choose_samples(held_out.table, DRAWN)
+    if not rows:
+        return []
     table = held_out.table.iloc[rows]
     likelihood, device = model.generator, model.generator.score_weight.device
     vqgan = load_vqgan(VQGAN_FOLDER).to(device)

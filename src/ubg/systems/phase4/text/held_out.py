@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from ubg.data.batches.loader import caption_batches
-from ubg.data.prepared import NO_IMAGE
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.retrieval.code_score import MAX_EVIDENCE
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import gather_batches, rank, world_size
+from ubg.systems.phase4.codes import held_out_rows
 from ubg.systems.phase4.scores import Scores, captions_of_others
 from ubg.systems.phase4.text.model import TextModel
 from ubg.systems.phase4.text.targets import ClassTargets
@@ -39,8 +39,7 @@ def hold_out(
     table: pd.DataFrame, targets: ClassTargets, tokenizer: Any, max_tokens: int
 ) -> HeldOut:
     """One caption of every validation image."""
-    rows = table[(table["split"] == "val") & (table["image_id"] != NO_IMAGE)]
-    rows = rows[rows["caption"] != ""].drop_duplicates("image_id").reset_index(drop=True)
+    rows = held_out_rows(table).drop_duplicates("image_id").reset_index(drop=True)
     captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens)
     image_ids = rows["image_id"].to_numpy(np.int64)
     return HeldOut(rows, captions, targets.classes(image_ids, np.zeros(len(rows), np.bool_)))

@@ -62,7 +62,8 @@ class CaptionLikelihood(nn.Module):
     """A reader, what it starts from, and what makes its likelihood a score.
 
     Attributes:
-        log_frequency_LK: logarithm of the frequency of each class at each place in training.
+        log_frequency_LK: logarithm of the frequency of each class at each place in training, under
+            smoothed labels.
         class_of_code_V: long.
         representative_K: long; a code of each class, to draw it.
         score_weight: of the second score beside the cosine; see `TextBranch`.

@@ -6,12 +6,19 @@ import torch
 
 from ubg.params import SharedNetwork
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
-from ubg.systems.phase4.folder import ADVICE, VQGAN, read_generation, read_size, read_weights
+from ubg.systems.phase4.folder import (
+    ADVICE,
+    VQGAN,
+    WEIGHTS,
+    read_generation,
+    read_size,
+    read_weights,
+)
 from ubg.systems.phase4.text.classes import CodeClasses
 from ubg.systems.phase4.text.code_score import LikelihoodScore
-from ubg.systems.phase4.text.likelihood import build_likelihood
+from ubg.systems.phase4.text.likelihood import CaptionLikelihood, build_likelihood
 from ubg.systems.phase4.text.model import TextModel
-from ubg.vqgan.model.folder import load_vqgan
+from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
 
 
 def load_text(retrieval: SharedEncoderModel, network: SharedNetwork, folder: Path) -> TextModel:
@@ -32,6 +39,7 @@ def load_text(retrieval: SharedEncoderModel, network: SharedNetwork, folder: Pat
         CodeClasses(torch.zeros(codes, dtype=torch.long), torch.zeros(classes, dtype=torch.long)),
     )
     read_weights(likelihood, folder)
+    _check_values(likelihood, folder)
     model = TextModel(retrieval, likelihood, generation).eval()
     return model.to(next(retrieval.parameters()).device)
 
@@ -45,10 +53,21 @@ def load_score(
         ValueError: as `load_text`, or there is no VQGAN, or another one than in training.
     """
     likelihood = load_text(retrieval, network, folder).generator
-    vqgan = load_vqgan(folder / VQGAN, decoder=False)
-    if vqgan.codes != len(likelihood.class_of_code_V):
-        raise ValueError(
-            f"{folder / VQGAN}: has {vqgan.codes} codes, the branch knows "
-            f"{len(likelihood.class_of_code_V)}; {ADVICE}"
-        )
-    return LikelihoodScore(retrieval, likelihood, vqgan)
+    _, config = read_generation(folder)
+    if vqgan_fingerprint(folder / VQGAN) != config.get("vqgan"):
+        raise ValueError(f"{folder / VQGAN}: is not the VQGAN of the training; {ADVICE}")
+    return LikelihoodScore(retrieval, likelihood, load_vqgan(folder / VQGAN, decoder=False))
+
+
+def _check_values(likelihood: CaptionLikelihood, folder: Path) -> None:
+    """Refuse classes and codes that do not exist, and numbers that are not finite."""
+    codes, classes = len(likelihood.class_of_code_V), len(likelihood.representative_K)
+    for name, values, limit in (
+        ("class_of_code_V", likelihood.class_of_code_V, classes),
+        ("representative_K", likelihood.representative_K, codes),
+    ):
+        if not ((values >= 0) & (values < limit)).all():
+            raise ValueError(f"{folder / WEIGHTS}: {name} must lie in 0 to {limit - 1}; {ADVICE}")
+    for name, value in likelihood.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(f"{folder / WEIGHTS}: {name} is not finite; {ADVICE}")

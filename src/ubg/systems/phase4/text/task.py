@@ -3,7 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ubg.params import SharedNetwork
 from ubg.retrieval.encode import Features, Split
@@ -32,7 +34,7 @@ def add_text_branch(run: Run, retrieval: Task, network: SharedNetwork) -> Task:
     targets = ClassTargets(tokens, classes.of_code_V)
     count = len(classes.representative_K)
     known_NL = classes.of_code_V.numpy()[training_ids(tokens, run.table)]
-    log_frequency_LK = torch.from_numpy(log_frequencies(known_NL, count)).float()
+    log_frequency_LK = smoothed(log_frequencies(known_NL, count), generation.label_smoothing)
     likelihood = build_likelihood(retrieval.model, network, generation, log_frequency_LK, classes)
 
     def loss_weights(epochs: float) -> dict[str, float]:
@@ -68,3 +70,13 @@ def add_text_branch(run: Run, retrieval: Task, network: SharedNetwork) -> Task:
         inputs=[*retrieval.inputs, VQ_TOKENS, VQGAN_FOLDER],
         write_parts=write_parts,
     )
+
+
+def smoothed(log_frequency_LK: NDArray[np.float64], smoothing: float) -> torch.Tensor:
+    """What a branch that knows the frequencies alone should predict under smoothed labels.
+
+    Without this a caption that says nothing would speak for images of rare classes.
+    """
+    classes = log_frequency_LK.shape[1]
+    mixed_LK = (1 - smoothing) * np.exp(log_frequency_LK) + smoothing / classes
+    return torch.from_numpy(np.log(mixed_LK)).float()
