@@ -1,25 +1,49 @@
 """Checkpoints for resuming a killed run, written atomically so that a kill cannot damage them."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import torch
 from safetensors.torch import save_model
 from torch import nn
 
+from ubg.runtime.distributed import from_main, is_main
 from ubg.runtime.files import replace_file
+from ubg.runtime.locks import PathLock, locked
 
 
-def checkpoint_folder(name: str, fingerprint: str) -> Path:
-    """Where a stage keeps its checkpoints: `checkpoints/<name>-<fingerprint>`.
+@contextmanager
+def checkpoint_folder(name: str, fingerprint: str) -> Iterator[Path]:
+    """Where a stage keeps its checkpoints: `checkpoints/<name>-<fingerprint>`, for it alone.
 
     The folder is no DVC output, since DVC deletes outputs before a stage starts. The environment
     variable `UBG_CHECKPOINTS` names another parent, for queued experiments that run in a copy of
     the repository. The fingerprint covers everything that decides the result, so that a run only
     resumes from its own checkpoint.
+
+    A second run of the same fingerprint waits until the first one's block has ended. It then finds
+    the finished run to go on from and has only to write its results: the folder is removed when the
+    block ends well, unless another run waits for it. Processes that were launched together call
+    this together; the main one holds the lock.
     """
-    return Path(os.environ.get("UBG_CHECKPOINTS", "checkpoints")) / f"{name}-{fingerprint}"
+    folder = Path(os.environ.get("UBG_CHECKPOINTS", "checkpoints")) / f"{name}-{fingerprint}"
+    lock = PathLock(folder)
+    waiting = folder.with_name(f"{folder.name}.waiting-{token_hex(8)}")
+    with locked(waiting) if is_main() else nullcontext():
+        while not from_main(lock.acquire_or_tell):  # all take part, or the others lose patience
+            pass
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        if is_main() and not _others_wait(folder):
+            shutil.rmtree(folder)
+    finally:
+        lock.release()
 
 
 def save_state(
@@ -55,3 +79,13 @@ def load_state(path: Path) -> dict[str, Any] | None:
         raise ValueError(
             f"{path}: is no readable checkpoint ({type(error).__name__}); delete it to start anew"
         ) from error
+
+
+def _others_wait(folder: Path) -> bool:
+    """Whether another process holds the lock that says that it waits for `folder`."""
+    for file in folder.parent.glob(f".{folder.name}.waiting-*.lock"):
+        lock = PathLock(file.with_name(file.name.removeprefix(".").removesuffix(".lock")))
+        if not lock.acquire():
+            return True
+        lock.release()  # of a process that was killed
+    return False

@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all."""
+"""Outputs that appear whole or not at all, written by one process at a time."""
 
 import hashlib
 import json
@@ -9,39 +9,47 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ubg.runtime.locks import locked
+
 
 @contextmanager
 def replace_folder(path: str | Path) -> Iterator[Path]:
     """A fresh folder beside `path` to write to, renamed to `path` when the block ends well.
 
     An earlier `path` stays untouched until then; on an exception the new folder is removed. What a
-    killed process left beside `path` is removed by the next call.
+    killed process left beside `path` is removed by the next call. A process that is about to write
+    the same `path` waits until the block has ended.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        yield aside
-        _remove(path)
-        aside.rename(path)
-    finally:
+    before = path.with_name(f".{path.name}.before.partial")
+    with locked(path):
         shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            yield aside
+            _remove(before)
+            if os.path.lexists(path):
+                path.rename(before)
+            aside.rename(path)
+            _remove(before)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager
 def replace_file(path: str | Path) -> Iterator[Path]:
-    """A path beside `path` to write to, flushed and renamed to `path` when the block ends well."""
+    """As `replace_folder`, for a file, which is flushed to the disk first."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.partial")
-    try:
-        yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with locked(path):
+        try:
+            yield aside
+            with aside.open("rb") as written:
+                os.fsync(written.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -5,21 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 
 from ubg.data.batches.augment import Augmenter
 from ubg.data.batches.loader import TrainingLoader
-from ubg.data.batches.samplers import (
-    IdentitySampler,
-    RandomSampler,
-    Sampler,
-    Share,
-    samples_drawn_together,
-)
+from ubg.data.batches.samplers import Share, make_sampler
 from ubg.data.images.image_pack import IMAGES, ImagePack
-from ubg.data.prepared import PREPARED, load_prepared
-from ubg.params import Params, Training
+from ubg.data.prepared import PREPARED, load_prepared, require_searchable
+from ubg.params import Params
 from ubg.retrieval.contract import RetrievalModel
 from ubg.retrieval.encode import encode_split, make_split
 from ubg.retrieval.metrics import retrieval_metrics
@@ -29,6 +22,7 @@ from ubg.runtime.distributed import from_main, is_main, process_group, rank, wor
 from ubg.runtime.files import file_fingerprint, fingerprint, replace_folder, write_json
 from ubg.runtime.pipeline import declared_inputs
 from ubg.training.curves import write_curves
+from ubg.training.initial_weights import load_initial_weights
 from ubg.training.loop import Hooks, Progress, Recipe, train
 from ubg.training.task import Run, Task
 
@@ -55,13 +49,21 @@ def _train_system(name: str, system: "System", params: Params) -> None:
     preset = params.preset
     pack = ImagePack(IMAGES)
     run = Run(params, pack.rows_present(load_prepared(PREPARED)), pack)
+    for split in ("val", "test"):
+        require_searchable(run.table, split, str(PREPARED / "annotations.csv"))
     torch.manual_seed(params.seed)
     task = system.task(run)
     model = task.model
+    inputs = list(task.inputs)
+    if params.initial_weights is not None:
+        inputs.append(Path(params.initial_weights))
+        told = load_initial_weights(task, inputs[-1])
+        if is_main():
+            print("\n".join(told))
     loader = TrainingLoader(
         run.training_rows,
         pack,
-        make_sampler(run.training_rows, preset.training, params.seed),
+        make_sampler(run.training_rows, preset.training, params.seed, Share(rank(), world_size())),
         task.fields,
         Augmenter(preset.augmentation, model.normalisation, params.seed),
     )
@@ -79,44 +81,22 @@ def _train_system(name: str, system: "System", params: Params) -> None:
         )
         return {"r1": metrics["r1"], **task.validate(validation, features)}
 
-    folder = checkpoint_folder(
-        name, from_main(lambda: _fingerprint(name, params, pack, task.inputs))
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_main():
-        count = sum(parameter.numel() for parameter in model.parameters())
-        size = f"{count:,} parameters, {len(run.training_rows):,} captions"
-        together = f", {world_size()} processes" if world_size() > 1 else ""
-        print(f"{name}: {size}, {len(loader)} batches an epoch{together}")
-        print(f"checkpoints in {folder}, results in models/{name} and plots/{name}/training")
-    hooks = Hooks(
-        task.loss_weights, validate, lambda history: write_curves(history, folder / "curves")
-    )
-    recipe = Recipe(preset.training, preset.optimiser, params.seed)
-    with fast_products(preset.training.precision):
-        progress = train(model, loader, hooks, recipe, folder)
-    if is_main():
-        _write_results(name, task, progress, folder)
-
-
-def make_sampler(rows: pd.DataFrame, training: Training, seed: int) -> Sampler:
-    """This process's share of every batch.
-
-    Raises:
-        ValueError: the batches cannot be shared, or there are too few samples for one.
-    """
-    share = Share(rank(), world_size())
-    multiple = share.world_size * samples_drawn_together(training)
-    if training.batch_size % multiple:
-        raise ValueError(
-            f"training.batch_size: {training.batch_size} cannot be shared by {share.world_size} "
-            f"processes; make it a multiple of {multiple}, or change launcher.processes"
+    decided_by = from_main(lambda: _fingerprint(name, params, pack, inputs))
+    with checkpoint_folder(name, decided_by) as folder:
+        if is_main():
+            count = sum(parameter.numel() for parameter in model.parameters())
+            size = f"{count:,} parameters, {len(run.training_rows):,} captions"
+            together = f", {world_size()} processes" if world_size() > 1 else ""
+            print(f"{name}: {size}, {len(loader)} batches an epoch{together}")
+            print(f"checkpoints in {folder}, results in models/{name} and plots/{name}/training")
+        hooks = Hooks(
+            task.loss_weights, validate, lambda history: write_curves(history, folder / "curves")
         )
-    own_size = training.batch_size // share.world_size
-    if training.sampler == "random":
-        return RandomSampler(len(rows), own_size, seed, share)
-    pids, image_ids = rows["pid"].to_numpy(), rows["image_id"].to_numpy()
-    return IdentitySampler(pids, image_ids, own_size, training.images_per_identity, seed, share)
+        recipe = Recipe(preset.training, task.optimiser, params.seed)
+        with fast_products(preset.training.precision):
+            progress = train(model, loader, hooks, recipe, folder)
+        if is_main():
+            _write_results(name, task, progress, folder)
 
 
 def _fingerprint(name: str, params: Params, pack: ImagePack, inputs: Sequence[Path]) -> str:
@@ -133,22 +113,21 @@ def _fingerprint(name: str, params: Params, pack: ImagePack, inputs: Sequence[Pa
 
 
 def _write_results(name: str, task: Task, progress: Progress, folder: Path) -> None:
-    """Write the results of a finished training run and remove its checkpoints."""
-    with replace_folder(Path("plots") / name / "training") as output:
-        shutil.copytree(folder / "curves", output, dirs_exist_ok=True)
-    with replace_folder(Path("models") / name) as output:
-        shutil.copy(folder / "best" / "model.safetensors", output / "model.safetensors")
-        shutil.copy(folder / "last" / "model.safetensors", output / "last.safetensors")
-        task.tokenizer.save_pretrained(output / "tokenizer")
-        write_json(
-            output / "config.json",
-            {
-                "system": name,
-                "vocab_size": len(task.tokenizer),
-                "best_epoch": progress.best_epoch,
-                "network": task.network.model_dump(mode="json"),
-                "towers": task.model.tower_configs(),
-            },
-        )
-    task.write_parts(folder / "best")
-    shutil.rmtree(folder)
+    """Write the results of a finished training run, all of them before another run does so."""
+    with replace_folder(Path("plots") / name / "training") as plots:
+        shutil.copytree(folder / "curves", plots, dirs_exist_ok=True)
+        with replace_folder(Path("models") / name) as output:
+            shutil.copy(folder / "best" / "model.safetensors", output / "model.safetensors")
+            shutil.copy(folder / "last" / "model.safetensors", output / "last.safetensors")
+            task.tokenizer.save_pretrained(output / "tokenizer")
+            write_json(
+                output / "config.json",
+                {
+                    "system": name,
+                    "vocab_size": len(task.tokenizer),
+                    "best_epoch": progress.best_epoch,
+                    "network": task.network.model_dump(mode="json"),
+                    "towers": task.model.tower_configs(),
+                },
+            )
+        task.write_parts(folder / "best")

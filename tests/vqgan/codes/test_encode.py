@@ -31,6 +31,7 @@ FP32 = Params(batch_size=4, precision="fp32")
 ENCODE = """
 import sys, time
 from pathlib import Path
+import numpy as np
 import torch
 torch.set_num_threads(1)
 from ubg.vqgan.codes import encode as vq_encode
@@ -40,7 +41,10 @@ from ubg.params import VqTokens
 seconds = float(sys.argv[1])
 encode_rows = vq_encode.encode_rows
 def slow(*arguments):
+    assert seconds >= 0, "nothing is left to encode"
     time.sleep(seconds)
+    while Path("hold").exists() and np.fromfile(next(Path().glob("checkpoints/*/*")), "i4").any():
+        time.sleep(0.05)
     return encode_rows(*arguments)
 vq_encode.encode_rows = slow
 vq_encode.encode_pack(
@@ -48,6 +52,9 @@ vq_encode.encode_pack(
     VqTokens(batch_size=4, precision="fp32"), Path("vq_tokens.h5"),
 )
 """
+
+
+STARTED: list[subprocess.Popen] = []
 
 
 def write_pack(folder, pixels):
@@ -91,6 +98,9 @@ def one_thread_and_own_checkpoints(tmp_path, monkeypatch):
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+    (tmp_path / "hold").unlink(missing_ok=True)
+    while STARTED:
+        STARTED.pop().kill()
 
 
 def encode(vqgan, pack, tmp_path, output="vq_tokens.h5", params=FP32):
@@ -153,7 +163,7 @@ def test_another_precision_does_not_take_over_what_is_done(vqgan, pack, tmp_path
 
 def start(folder, seconds, *launcher):
     (folder / "encode.py").write_text(ENCODE)
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, *launcher, "encode.py", str(seconds)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
@@ -161,6 +171,8 @@ def start(folder, seconds, *launcher):
         stderr=subprocess.STDOUT,
         text=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def finish(process):
@@ -169,14 +181,60 @@ def finish(process):
     return output
 
 
-def test_killed_it_goes_on_with_two_processes_and_the_same_bytes(vqgan, pack, tmp_path):
-    whole = encode(vqgan, pack, tmp_path, "whole.h5")
-    process = start(tmp_path, 0.5)
+def wait_for_first_ids(process, tmp_path):
     deadline = time.monotonic() + 60
     while not any(np.fromfile(path, np.int32).any() for path in tmp_path.glob("checkpoints/*/*")):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
+
+
+def wait_for_line(words, process):
+    for line in process.stdout:
+        if words in line:
+            return line
+    raise AssertionError(f"{words!r} was not told")
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone")
+
+
+@pytest.mark.parametrize("launchers", [[(), ()], [TORCHRUN, ()], [(), TORCHRUN]])
+def test_a_second_run_waits_and_takes_what_the_first_has_encoded(vqgan, pack, tmp_path, launchers):
+    whole = encode(vqgan, pack, tmp_path, "whole.h5")
+    (tmp_path / "hold").touch()
+    first = start(tmp_path, 0, *launchers[0])
+    wait_for_first_ids(first, tmp_path)
+    second = start(tmp_path, -1, *launchers[1])
+    told = wait_for_line("waiting for", second)
+    (tmp_path / "hold").unlink()
+    finish(first)
+    assert "waiting for" not in finish(second)
+    assert f"{tmp_path}/checkpoints/vq_tokens-" in told
+    assert (tmp_path / "vq_tokens.h5").read_bytes() == whole
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_waiting_run_goes_on_when_the_first_is_killed(vqgan, pack, tmp_path):
+    whole = encode(vqgan, pack, tmp_path, "whole.h5")
+    (tmp_path / "hold").touch()
+    first = start(tmp_path, 0)
+    wait_for_first_ids(first, tmp_path)
+    second = start(tmp_path, 0)
+    assert f"process {first.pid} on " in wait_for_line("waiting for", second)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    (tmp_path / "hold").unlink()
+    assert not (tmp_path / "vq_tokens.h5").exists()
+    finish(second)
+    assert (tmp_path / "vq_tokens.h5").read_bytes() == whole
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_killed_it_goes_on_with_two_processes_and_the_same_bytes(vqgan, pack, tmp_path):
+    whole = encode(vqgan, pack, tmp_path, "whole.h5")
+    process = start(tmp_path, 0.5)
+    wait_for_first_ids(process, tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     (kept,) = tmp_path.glob("checkpoints/*/ids.i32")
@@ -184,9 +242,7 @@ def test_killed_it_goes_on_with_two_processes_and_the_same_bytes(vqgan, pack, tm
     assert 0 < done.sum() < IMAGES
     assert not (tmp_path / "vq_tokens.h5").exists()
 
-    output = finish(
-        start(tmp_path, 0, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone")
-    )
+    output = finish(start(tmp_path, 0, *TORCHRUN))
     assert "process 2 of 2" in output
     assert (tmp_path / "vq_tokens.h5").read_bytes() == whole
 

@@ -1,7 +1,6 @@
 """Encoding of the image pack into VQ ids: shared by several processes, resumed after a kill."""
 
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,50 +45,48 @@ def encode_pack(
         torch.__version__,
         state.device.type,
     )
-    folder = checkpoint_folder("vq_tokens", origin_of_ids)
-    folder.mkdir(parents=True, exist_ok=True)
-    progress = Progress(folder / "ids.i32", len(pack), rows * columns, params.batch_size)
+    with checkpoint_folder("vq_tokens", origin_of_ids) as folder:
+        progress = Progress(folder / "ids.i32", len(pack), rows * columns, params.batch_size)
 
-    mine = range(state.process_index, progress.batches, state.num_processes)
-    todo = progress.unfinished().intersection(mine)
-    if state.is_main_process:
-        print(f"{len(pack):,} images and mirror images on {state.device}, progress in {folder}")
-    with tqdm(
-        total=sum(len(progress.rows(batch)) for batch in mine),
-        initial=sum(len(progress.rows(batch)) for batch in mine if batch not in todo),
-        desc=f"encoding, process {state.process_index + 1} of {state.num_processes}",
-        unit="image",
-        position=state.process_index,
-    ) as bar:
-        for batch in sorted(todo):
-            ids = encode_rows(vqgan, pack, progress.rows(batch), params.precision)
-            progress.store(batch, ids)
-            bar.update(len(ids))
-    state.wait_for_everyone()
-    if not state.is_main_process:
-        return
+        mine = range(state.process_index, progress.batches, state.num_processes)
+        todo = progress.unfinished().intersection(mine)
+        if state.is_main_process:
+            print(f"{len(pack):,} images and mirror images on {state.device}, progress in {folder}")
+        with tqdm(
+            total=sum(len(progress.rows(batch)) for batch in mine),
+            initial=sum(len(progress.rows(batch)) for batch in mine if batch not in todo),
+            desc=f"encoding, process {state.process_index + 1} of {state.num_processes}",
+            unit="image",
+            position=state.process_index,
+        ) as bar:
+            for batch in sorted(todo):
+                ids = encode_rows(vqgan, pack, progress.rows(batch), params.precision)
+                progress.store(batch, ids)
+                bar.update(len(ids))
+        state.wait_for_everyone()
+        if not state.is_main_process:
+            return
 
-    ids_N2L = progress.ids()
-    changed = 0.0
-    if params.precision != "fp32":
-        sample = np.unique(np.linspace(0, len(pack) - 1, SAMPLE, dtype=np.int64))
-        changed = float((encode_rows(vqgan, pack, sample, "fp32") != ids_N2L[sample]).mean())
-        print(f"{params.precision} changes {changed:.2%} of the ids of {len(sample)} images")
-    origin = Origin(
-        codes=vqgan.codes,
-        rows=rows,
-        columns=columns,
-        height=pack.height,
-        width=pack.width,
-        vqgan=vqgan_fingerprint,
-        image_pack=pack.fingerprint,
-        precision=params.precision,
-        changed_share=changed,
-    )
-    write_vq_tokens(output, ids_N2L, pack.image_ids, origin)
-    shutil.rmtree(folder)
-    used = len(np.unique(ids_N2L))
-    print(f"{output}: grid {rows}x{columns}, {used:,} of {vqgan.codes:,} codes in use")
+        ids_N2L = progress.ids()
+        changed = 0.0
+        if params.precision != "fp32":
+            sample = np.unique(np.linspace(0, len(pack) - 1, SAMPLE, dtype=np.int64))
+            changed = float((encode_rows(vqgan, pack, sample, "fp32") != ids_N2L[sample]).mean())
+            print(f"{params.precision} changes {changed:.2%} of the ids of {len(sample)} images")
+        origin = Origin(
+            codes=vqgan.codes,
+            rows=rows,
+            columns=columns,
+            height=pack.height,
+            width=pack.width,
+            vqgan=vqgan_fingerprint,
+            image_pack=pack.fingerprint,
+            precision=params.precision,
+            changed_share=changed,
+        )
+        write_vq_tokens(output, ids_N2L, pack.image_ids, origin)
+        used = len(np.unique(ids_N2L))
+        print(f"{output}: grid {rows}x{columns}, {used:,} of {vqgan.codes:,} codes in use")
 
 
 @torch.inference_mode()
