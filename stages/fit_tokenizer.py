@@ -11,6 +11,7 @@ def main() -> None:
         describe_tokenizer,
         fit_tokenizer,
         load_tokenizer,
+        refuse_unknown,
     )
     from ubg.params import load_params
     from ubg.runtime.files import replace_folder, write_json
@@ -26,6 +27,7 @@ def main() -> None:
             tokenizer = load_tokenizer(params.pretrained)
             tokenizer.save_pretrained(folder)
         facts = describe_tokenizer(tokenizer, captions)
+        refuse_unknown(facts["unknown_percent"] / 100, params.max_unknown)
         write_json(folder / "report.json", facts)
     print(
         f"{TOKENIZER}: {facts['vocabulary']} pieces, {facts['tokens_per_caption']} tokens per "

@@ -58,6 +58,13 @@ def test_what_stands_out_is_said():
     assert "| train | 2 | 2 | 2 | 3 to 5, 1 unused |" in text
 
 
+def test_people_whom_no_caption_describes_are_counted():
+    table = table_of(["a man", "a boy", "", ""])
+    text = text_of(table, tokens=(4, 4))
+    assert "Test identities that no caption describes: 1. Their images are distractors" in text
+    assert "| identities without a caption | 0 | 1 | `identity 7` |" in text
+
+
 def test_accepted_counts_show_both_figures():
     difference = {"split": "train", "what": "images", "found": 2, "published": 3}
     text = text_of(table_of(), version="v1", differences=[difference])
@@ -68,10 +75,12 @@ def test_accepted_counts_show_both_figures():
 
 def test_carved_split_and_noise_are_said():
     carved = {"identities": 2, "seed": 9, "raw_ids": [1, 2]}
-    noise = {"rate": 0.2, "seed": 5, "captions": 12}
+    noise = {"rate": 0.2, "seed": 5, "index": None, "captions": 12}
     text = text_of(table_of(), carved_val=carved, noise=noise)
     assert "were set apart for it: 2, seed 9" in text
     assert "**Training captions at images of other people: 12** (noise.rate 0.2, seed 5)." in text
+    text = text_of(table_of(), noise=noise | {"index": "x_0.2.npy"})
+    assert "(noise.rate 0.2, `x_0.2.npy`)." in text
 
 
 def test_cells_hold_whatever_the_captions_hold():

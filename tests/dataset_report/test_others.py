@@ -9,6 +9,7 @@ from ubg.data.images.image_pack import ImagePack
 from ubg.data.prepared import load_prepared
 from ubg.dataset_report.prepare_other import prepare_other
 from ubg.params import load_other
+from ubg.params.dataset import CarveVal
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +44,15 @@ def test_only_images_of_the_test_split_are_packed(other):
     assert set(table["split"]) == {"train", "val", "test"}
     tested = table.loc[table["split"] == "test", "image_id"].unique()
     assert ImagePack("data/others/custom/images").image_ids.tolist() == tested.tolist()
+
+
+def test_no_validation_split_is_carved_that_nobody_uses(other):
+    params, path = other
+    keep(path, lambda line: '"split": "test"' in line)
+    carve_val = CarveVal(identities=100, seed=0)
+    data = params.data.model_copy(update={"carve_val": carve_val})
+    prepare_other(params.model_copy(update={"data": data}))
+    assert set(load_prepared("data/others/custom/prepared")["split"]) == {"test"}
 
 
 def test_a_data_set_without_a_test_split_is_refused(other):

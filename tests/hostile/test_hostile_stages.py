@@ -29,6 +29,8 @@ def project(tmp_path):
         params = (REPOSITORY / "params.yaml").read_text()
         params = re.sub(r"(?m)^dataset: \w+", f"dataset: {layout.format}", params)
         (folder / "params.yaml").write_text(params)
+        scale = folder / "configs/scales/tiny.yaml"
+        scale.write_text(scale.read_text().replace("\n  batch_size: 64", "\n  batch_size: 8", 1))
         layout.write(folder / "data" / "raw" / layout.format)
         for output in ("data/prepared", "data/images", "plots/images"):
             (folder / output).mkdir(parents=True)

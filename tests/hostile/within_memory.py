@@ -29,7 +29,15 @@ def limit_memory() -> None:
 
 def pack(folder: str, threads: int) -> None:
     names = sorted(path.name for path in Path(folder).iterdir())
-    table = pandas.DataFrame({"image_id": range(len(names)), "image_path": names})
+    table = pandas.DataFrame(
+        {
+            "image_id": range(len(names)),
+            "image_path": names,
+            "pid": 0,
+            "split": "test",
+            "caption": "",
+        }
+    )
     size = sections.image(height=16, width=16)
     pack_images(table, Path(folder), size, Path(folder).parent / "packed", threads)
 

@@ -38,6 +38,8 @@ def project(cuhk_root, tmp_path):
     (folder / "params.yaml").write_text("\n".join(params) + "\n")
     preset = folder / "configs" / "datasets" / "cuhk_pedes.yaml"
     preset.write_text(preset.read_text().replace("other_counts: false", "other_counts: true"))
+    scale = folder / "configs/scales/tiny.yaml"
+    scale.write_text(scale.read_text().replace("\n  batch_size: 64", "\n  batch_size: 8", 1))
     (folder / "data" / "raw").mkdir(parents=True)
     cuhk_root.rename(folder / "data" / "raw" / "cuhk_pedes")
     return folder
@@ -86,6 +88,19 @@ def insist_on_counts(project):
     path.write_text(path.read_text().replace("other_counts: true", "other_counts: false"))
 
 
+def fill_batches_of_64(project):
+    path = project / "configs/scales/tiny.yaml"
+    path.write_text(path.read_text().replace("\n  batch_size: 8", "\n  batch_size: 64"))
+
+
+def one_person_for_validation(project):
+    path = project / "data/raw/cuhk_pedes/annotations/reid_raw.json"
+    records = json.loads(path.read_text())
+    first = min(r["id"] for r in records if r["split"] == "val")
+    kept = [r for r in records if r["split"] != "val" or r["id"] == first]
+    path.write_text(json.dumps(kept))
+
+
 def misspell_scale(project):
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("scale: tiny", "scale: tny"))
@@ -98,6 +113,8 @@ def misspell_scale(project):
         (truncate_annotations, "reid_raw.json, record 29: "),
         (climb_out, "record 0: image path '../../0001_0.jpg' leaves"),
         (insist_on_counts, "train images 16 where 34,054 are published, "),
+        (fill_batches_of_64, "training.batch_size: 64 is more than the 32 training captions; make"),
+        (one_person_for_validation, "all images of the split 'val' are of one identity, whom"),
         (misspell_scale, "params.yaml: scale: 'tny' has no preset"),
     ],
 )
@@ -128,6 +145,25 @@ def test_pack_images_refuses_a_broken_image_until_it_is_allowed(project):
 
 def test_pack_images_without_the_table_says_what_to_run(project):
     assert_refused(run("pack_images.py", project), "dvc repro prepare_annotations", project)
+
+
+def test_fit_tokenizer_refuses_captions_that_it_does_not_know_until_it_is_allowed(project):
+    from ubg.data.text.tokenizers import fit_tokenizer
+
+    assert run("prepare_annotations.py", project).returncode == 0
+    fit_tokenizer(["красная куртка"], 64, project / "russian")
+    scale = project / "configs" / "scales" / "tiny.yaml"
+    scale.write_text(
+        scale.read_text().replace("{pretrained: null, voc", "{pretrained: russian, voc")
+    )
+    result = run("fit_tokenizer.py", project)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: tokenizer.max_unknown: the tokenizer does not know ")
+    assert not (project / "models/tokenizer").exists()
+    scale.write_text(scale.read_text().replace("max_unknown: 0.01", "max_unknown: 1.0"))
+    result = run("fit_tokenizer.py", project)
+    assert result.returncode == 0, result.stderr
 
 
 def test_image_of_the_pack_is_the_picture_resized(project):

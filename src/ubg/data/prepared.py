@@ -20,6 +20,29 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
         writer.writerows(table.itertuples(index=False, name=None))
 
 
+def require_searchable(table: "pd.DataFrame", split: str, where: str) -> None:
+    """Refuse a split on which no search says anything, before days of training.
+
+    Args:
+        table: as `load_prepared` returns it.
+        split: of the table.
+        where: begins the message.
+
+    Raises:
+        ValueError: no caption is of the split, or all its images are of one identity.
+    """
+    rows = table[table["split"] == split]
+    if not (rows["caption"] != "").any():
+        remedy = " or set carve_val in the preset of the data set" if split == "val" else ""
+        raise ValueError(f"{where}: no caption is of the split {split!r}; add some{remedy}")
+    if rows.loc[rows["image_id"] != NO_IMAGE, "pid"].nunique() < 2:
+        remedy = " or raise carve_val.identities" if split == "val" else ""
+        raise ValueError(
+            f"{where}: all images of the split {split!r} are of one identity, whom every search "
+            f"finds; add another{remedy}"
+        )
+
+
 def load_prepared(folder: str | Path) -> "pd.DataFrame":
     """The table that was prepared in `folder`; its columns are those of `read_annotations`.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ubg.dataset_report.distributions import BySplit, Distributions
+from ubg.dataset_report.percent import percent
 from ubg.figures.style import INK, figure
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _mark_limit(axes: "Axes", by_split: BySplit, max_tokens: int) -> None:
     left, right = axes.get_xlim()
     side = 1 if max_tokens < (left + right) / 2 else -1
     axes.annotate(
-        f"longer than {max_tokens}: {cut:.2g} %",
+        f"longer than {max_tokens}: {percent(cut)}",
         (max_tokens + 0.5, 1),
         xycoords=("data", "axes fraction"),
         xytext=(4 * side, -2),

@@ -13,6 +13,7 @@ from ubg.dataset_report.oddities import (
     image_oddities,
     odd_characters,
 )
+from ubg.dataset_report.percent import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +137,7 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
         share = 100 * cut / sum(counts["captions"] for counts in report["splits"].values())
         yield (
             f"Captions longer than the {limit} tokens that the text encoder takes, by CLIP's "
-            f"encoding: {cut:,} ({share:.2g} %). Their end is not read."
+            f"encoding: {cut:,} ({percent(share)}). Their end is not read."
         )
     if shared := odd["captions shared by several identities"]["train"]:
         yield (
@@ -154,6 +155,12 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
         yield f"Captions that were decoded wrongly and hold halves of characters: {broken:,}."
     if lacking := odd["identities without an image"]["test"]:
         yield f"Test identities without an image: {lacking:,}. Their captions find nobody."
+    for split in ("val", "test"):
+        if silent := odd["identities without a caption"][split]:
+            yield (
+                f"{split.capitalize()} identities that no caption describes: {silent:,}. Their "
+                "images are distractors: searched among, and no queries from image to text."
+            )
     for name, texts in report["texts"].items():
         if missing := texts["rows"] - texts["with"]:
             yield f"Rows without {name.replace('_', ' ')}: {missing:,} of {texts['rows']:,}."
@@ -164,9 +171,10 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
             "that train on all have more to learn from."
         )
     if noise := report["noise"]:
+        drawn = f"seed {noise['seed']}" if noise["index"] is None else _code(noise["index"])
         yield (
             f"**Training captions at images of other people: {noise['captions']:,}** (noise.rate "
-            f"{noise['rate']:g}, seed {noise['seed']}). The column `caption_of` says which."
+            f"{noise['rate']:g}, {drawn}). The column `caption_of` says which."
         )
 
 

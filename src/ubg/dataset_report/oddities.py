@@ -94,6 +94,7 @@ def image_oddities(table: "pd.DataFrame", repeated: Sequence[int]) -> list[Oddit
     described = set(pictured.loc[pictured["caption"] != "", "image_id"])
     people = table.drop_duplicates("pid")
     images_of = images["pid"].map(images["pid"].value_counts())
+    undescribed = ~people["pid"].isin(table.loc[table["caption"] != "", "pid"])
     nowhere = ~people["pid"].isin(images["pid"])
 
     def image(row: Any) -> str:
@@ -107,6 +108,7 @@ def image_oddities(table: "pd.DataFrame", repeated: Sequence[int]) -> list[Oddit
         _count("images without a caption", images, ~images["image_id"].isin(described), image),
         _count("identities with one image", images, images_of == 1, identity),
         _count("identities without an image", people, nowhere, identity),
+        _count("identities without a caption", people, undescribed, identity),
     ]
 
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ubg.data.annotations.formats.records import SPLITS
 from ubg.data.annotations.prepare import prepare_table
+from ubg.data.batches.samplers import Share, make_sampler
 from ubg.data.prepared import write_table
 from ubg.data.text.clip_tokens import count_tokens
 from ubg.dataset_report.annotation_figure import draw_annotations
 from ubg.dataset_report.describe import describe, markdown
 from ubg.params import Params
 from ubg.runtime.files import replace_folder, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIGURE = "distributions.png"
 
@@ -24,11 +29,13 @@ def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> Non
         splits: that the table must have.
 
     Raises:
-        ValueError: see `prepare_table`.
+        ValueError: see `prepare_table`; or training could not fill a batch.
     """
     data = params.data
     prepared = prepare_table(params, splits)
     table, queries = prepared.unchanged, prepared.queries
+    if "train" in splits:
+        _check_batches(params, table[table["split"] == "train"])
     max_tokens = params.preset.tokenizer.max_tokens
     tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
     description, distributions = describe(table, prepared.read, tokens, max_tokens)
@@ -45,3 +52,13 @@ def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> Non
         draw_annotations(folder / FIGURE, label, distributions, max_tokens)
     print(text)
     print(f"written to {output}")
+
+
+def _check_batches(params: Params, training_rows: "pd.DataFrame") -> None:
+    """Training's own check, which it would come to after the VQGAN; images may still be left out.
+
+    Raises:
+        ValueError: see `make_sampler`.
+    """
+    share = Share(0, params.launcher.processes)
+    make_sampler(training_rows, params.preset.training, seed=0, share=share)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -191,18 +192,49 @@ def test_missing_file_and_missing_folder(cuhk_root):
         read(cuhk_root)
 
 
-def test_link_out_of_the_folder_is_refused_and_one_within_is_read(cuhk_root, tmp_path):
-    secret = tmp_path / "secret.png"
-    secret.write_bytes(b"x")
-    (cuhk_root / "imgs" / "out.png").symlink_to(secret)
-    (cuhk_root / "imgs" / "in.png").symlink_to(cuhk_root / "imgs" / "cam_0" / "0001_0.jpg")
-    (cuhk_root / "imgs" / "dir").symlink_to(tmp_path)
-    edit(cuhk_root, put(file_path="in.png"))
-    assert "in.png" in set(read(cuhk_root)["image_path"])
-    for path in ("out.png", "dir/secret.png"):
+def test_links_are_followed_wherever_they_lead_and_no_path_leaves_by_its_text(cuhk_root, tmp_path):
+    """A cache of DVC may be anywhere, and hold folders of images or each image by its hash."""
+    cache = tmp_path / "cache"
+    (cuhk_root / "imgs" / "cam_0" / "0001_0.jpg").rename(cache)
+    (cuhk_root / "imgs" / "cam_0" / "0001_0.jpg").symlink_to(cache)
+    (cuhk_root / "imgs" / "cam_1").rename(tmp_path / "cam_1")
+    (cuhk_root / "imgs" / "cam_1").symlink_to(tmp_path / "cam_1")
+    assert read(cuhk_root)["image_id"].nunique() == 30
+    for path in ("../cache", "cam_1/../cache", str(cache)):
         edit(cuhk_root, put(file_path=path))
-        with pytest.raises(ValueError, match="is a link that leaves"):
+        with pytest.raises(ValueError, match=r"record 3: image path .* leaves"):
             read(cuhk_root)
+
+
+@pytest.mark.parametrize("link", ["itself", "to nothing"])
+def test_link_that_leads_nowhere_is_no_image(cuhk_root, link):
+    (cuhk_root / "imgs" / "cam_0" / "itself").symlink_to("itself")
+    (cuhk_root / "imgs" / "cam_0" / "to nothing").symlink_to("nothing")
+    edit(cuhk_root, put(file_path=f"cam_0/{link}"))
+    with pytest.raises(ValueError, match=f"record 3: image 'cam_0/{link}' is not in"):
+        read(cuhk_root)
+
+
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+def test_accents_are_found_however_they_are_encoded(cuhk_root, on_disk):
+    names = {form: unicodedata.normalize(form, "Müller/é.png") for form in ("NFC", "NFD")}
+    (cuhk_root / "imgs" / names[on_disk]).parent.mkdir()
+    (cuhk_root / "imgs" / names[on_disk]).write_bytes(b"x")
+    in_file = names["NFD" if on_disk == "NFC" else "NFC"]
+    edit(cuhk_root, put(file_path=in_file))
+    edit(cuhk_root, lambda records: records.append(dict(records[3], file_path=names[on_disk])))
+    table = read(cuhk_root)
+    assert (table["image_path"] == names[on_disk]).sum() == 4
+    assert table["image_id"].nunique() == 30
+
+
+def test_two_files_that_look_alike_are_shown_as_they_are_encoded(cuhk_root):
+    for name in ("\u1e09.png", "\u00e7\u0301.png"):
+        (cuhk_root / "imgs" / name).write_bytes(b"x")
+    edit(cuhk_root, put(file_path="c\u0327\u0301.png"))
+    with pytest.raises(ValueError, match="which look alike; keep one") as raised:
+        read(cuhk_root)
+    assert r"as '\xe7\u0301.png', '\u1e09.png'" in str(raised.value)
 
 
 def test_folder_of_images_may_itself_be_a_link(cuhk_root, tmp_path):

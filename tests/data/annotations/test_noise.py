@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ubg.data.annotations.noise import exchange_captions
+from ubg.data.annotations.noise import exchange_by_index, exchange_captions
 
 
 def table_of(pids, splits=None, **texts):
@@ -107,3 +107,60 @@ def test_all_texts_of_a_row_move_together():
 def test_what_cannot_be_exchanged_is_refused(pids, rate, expected):
     with pytest.raises(ValueError, match=expected):
         exchange_captions(table_of(pids), rate, 0)
+
+
+def published(folder, count, rate):
+    """A file as RDE's code draws and saves it: whole captions of a share, shuffled among them."""
+    generator = np.random.default_rng(0)
+    chosen = generator.permutation(count)[: int(rate * count)]
+    index = np.arange(count)
+    index[chosen] = generator.permutation(chosen)
+    np.save(folder / f"DATA_{rate}.npy", index)
+    return folder / f"DATA_{rate}.npy", index
+
+
+def test_published_permutation_is_taken_as_it_is(tmp_path):
+    """Numbers count the training captions alone, wherever the others stand."""
+    splits = ["test", *["train"] * 100, "val", *["train"] * 100]
+    table = table_of([*range(202)], splits, identity_caption=[f"identity {i}" for i in range(202)])
+    path, index = published(tmp_path, 200, 0.5)
+    noisy = exchange_by_index(table, path, 0.5)
+    training, clean = noisy[noisy["split"] == "train"], table[table["split"] == "train"]
+    assert training["caption"].tolist() == clean["caption"].iloc[index].tolist()
+    assert training["identity_caption"].tolist() == clean["identity_caption"].iloc[index].tolist()
+    assert training["caption_of"].tolist() == clean["caption_id"].iloc[index].tolist()
+    pd.testing.assert_frame_equal(
+        noisy.loc[noisy["split"] != "train", table.columns], table[table["split"] != "train"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.arange(199), "has 199 numbers where there are 200 training captions; take the file"),
+        (np.arange(1, 201), "does not name each of the 200 training captions once, from 0; take"),
+        (np.zeros(200, int), "does not name each of the 200 training captions once"),
+        (np.arange(200.0), "is no list of whole numbers; take the file"),
+        (np.arange(200)[:, None], "is no list of whole numbers"),
+        (np.array([None]), "cannot be read: no array that NumPy saved without objects; put"),
+        (
+            np.arange(200)[::-1],
+            r"rate: 0.5 where .*x.npy moves 200 of 200 .*; set noise.rate to 1$",
+        ),
+    ],
+)
+def test_what_is_no_permutation_of_the_training_captions_is_refused(tmp_path, array, expected):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(ValueError, match=expected) as raised:
+        exchange_by_index(table_of([*range(200)]), tmp_path / "x.npy", 0.5)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [(b"", "no array"), (b"PK", "no array"), (None, "No such file")]
+)
+def test_permutation_that_cannot_be_read_is_named(tmp_path, content, expected):
+    if content is not None:
+        (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"noise.index: .*x.npy: cannot be read: {expected}"):
+        exchange_by_index(table_of([*range(200)]), tmp_path / "x.npy", 0.5)

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,11 +73,13 @@ def test_ids_that_look_like_numbers_stay_text(tmp_path):
 def prepared(tmp_path):
     """Prepares a miniature with changed params; gives the table, the report and the folder."""
 
-    def run(dataset, noise=None, carve_val=None, **preset):
+    def run(dataset, noise=None, carve_val=None, batch_size=8, index=None, **preset):
         params = load_params(REPOSITORY)
         raw = tmp_path / "raw" / dataset
         shutil.rmtree(raw, ignore_errors=True)
         MINIATURES[dataset](raw)
+        if index is not None:
+            np.save(raw / "annotations/index.npy", index)
         (tmp_path / "configs").mkdir(exist_ok=True)
         shutil.copytree(REPOSITORY / "configs", tmp_path / "configs", dirs_exist_ok=True)
         text = (REPOSITORY / "params.yaml").read_text()
@@ -88,7 +91,9 @@ def prepared(tmp_path):
         data = params.data.model_copy(
             update={"accept_other_counts": True, "carve_val": carve_val, **preset}
         )
-        update = {"data": data, "data_root": str(tmp_path / "raw")}
+        training = params.preset.training.model_copy(update={"batch_size": batch_size})
+        scale = params.preset.model_copy(update={"training": training})
+        update = {"data": data, "data_root": str(tmp_path / "raw"), "preset": scale}
         if noise:
             update["noise"] = params.noise.model_copy(update=noise)
         prepare(params.model_copy(update=update), tmp_path / "prepared")
@@ -125,6 +130,14 @@ def test_carved_identities_are_named_in_the_report(prepared):
     assert len(report["carved_val"]["raw_ids"]) == 3
 
 
+def test_a_batch_that_the_data_cannot_fill_is_told_before_anything_is_made(prepared, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"training\.batch_size: 640 is more than the [0-9]+ train"
+    ):
+        prepared("rstpreid", batch_size=640)
+    assert not (tmp_path / "prepared").exists()
+
+
 def test_noise_is_in_training_alone_and_recorded(prepared):
     clean, _, _ = prepared("rstpreid")
     noisy, report, folder = prepared("rstpreid", noise={"rate": 0.5, "seed": 3})
@@ -135,6 +148,19 @@ def test_noise_is_in_training_alone_and_recorded(prepared):
     assert noisy["caption"].tolist() == clean["caption"].iloc[noisy["caption_of"]].tolist()
     assert "at images of other people:" in (folder / "report.md").read_text()
     assert report["oddities"] == prepared("rstpreid")[1]["oddities"]
+
+
+def test_published_noise_lies_beside_the_annotations_and_is_recorded(prepared):
+    clean, _, _ = prepared("rstpreid")
+    training = clean["split"] == "train"
+    index = np.roll(np.arange(training.sum()), 1)
+    noise = {"rate": 1.0, "index": "index.npy"}
+    noisy, report, folder = prepared("rstpreid", noise=noise, index=index)
+    captions = clean.loc[training, "caption"]
+    assert noisy.loc[training, "caption"].tolist() == captions.iloc[index].tolist()
+    pids = clean.loc[training, "pid"].to_numpy()
+    assert report["noise"]["captions"] == (pids != pids[index]).sum() < len(index)
+    assert "(noise.rate 1, `index.npy`)" in (folder / "report.md").read_text()
 
 
 def test_queries_have_the_numbers_of_the_table(prepared):

@@ -2,11 +2,19 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+import sections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ubg.data.batches.samplers import IdentitySampler, RandomSampler, Share, batches_by_length
+from ubg.data.batches.samplers import (
+    IdentitySampler,
+    RandomSampler,
+    Share,
+    batches_by_length,
+    make_sampler,
+)
 
 sizes = st.integers(1, 200)
 
@@ -161,3 +169,36 @@ def test_evaluation_batches_by_hand():
     assert [batch.tolist() for batch in batches] == [[0, 2, 3], [4, 5], [1]]
     batches = batches_by_length(np.full(7, 31), batch_size=3)
     assert [batch.tolist() for batch in batches] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+ROWS = pd.DataFrame({"pid": [0, 0, 1, 1, 2, 2, 3, 3], "image_id": range(8)})
+
+
+def of_settings(processes, rank=0, **settings):
+    training = sections.training(epochs=1, precision="fp32", **settings)
+    return make_sampler(ROWS, training, seed=3, share=Share(rank, processes))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"sampler": "identity", "images_per_identity": 2}], ids=["random", "identity"]
+)
+def test_processes_share_every_batch_in_order(settings):
+    whole = of_settings(1, batch_size=4, **settings)
+    shares = [of_settings(2, rank, batch_size=4, **settings) for rank in range(2)]
+    together = zip(*(share.epoch(0) for share in shares), strict=True)
+    assert [[*first, *second] for first, second in together] == [list(b) for b in whole.epoch(0)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "multiple"),
+    [
+        ({"batch_size": 4}, 3),
+        ({"batch_size": 6, "sampler": "identity", "images_per_identity": 3}, 9),
+    ],
+)
+def test_a_batch_that_cannot_be_shared_is_refused(settings, multiple):
+    expected = (
+        f"batch_size: {settings['batch_size']} cannot be shared by 3 .* multiple of {multiple}"
+    )
+    with pytest.raises(ValueError, match=expected):
+        of_settings(3, **settings)

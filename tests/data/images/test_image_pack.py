@@ -1,21 +1,27 @@
 """The pack holds what PIL decodes; broken images are all found and told with their reasons."""
 
+import io
+import json
 import pickle
 import struct
 import threading
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 import sections
 from PIL import Image as PillowImage
+from spoiled_images import SIGNATURE, chunk, header
 
 from ubg.data.annotations.table import read_annotations
 from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
+from ubg.data.prepared import NO_IMAGE
 
 SIZE = sections.image(height=32, width=16)
+WHITE = (255, 255, 255)
 
 
 def png_header(width, height):
@@ -125,13 +131,25 @@ def test_all_broken_images_are_told_and_nothing_is_left_behind(table, cuhk_root,
     assert {path.name for path in tmp_path.iterdir()} == {"cuhk"}
 
 
-def test_many_broken_images_are_all_listed(table, cuhk_root, tmp_path):
-    for path in table["image_path"].unique():
+def test_many_broken_images_are_counted_and_the_first_listed(table, cuhk_root, tmp_path, capsys):
+    paths = table["image_path"].unique()
+    for path in paths[1:]:
         (cuhk_root / "imgs" / path).write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"broken images.*\(30\)") as raised:
+    with pytest.raises(ValueError, match=r"broken images.*\(29\)") as raised:
         pack(table, cuhk_root, tmp_path / "images")
-    for path in table["image_path"].unique():
-        assert f"{cuhk_root / 'imgs' / path}: is no image of a known format" in str(raised.value)
+    told = str(raised.value).splitlines()
+    for path, line in zip(paths[1:], told[1:21], strict=False):
+        assert f"{cuhk_root / 'imgs' / path}: is no image of a known format" in line
+    assert told[21:] == ["  ... and 9 more"]
+
+    pack(table, cuhk_root, tmp_path / "images", SIZE.model_copy(update={"max_broken": 29}))
+    told = capsys.readouterr().out.splitlines()
+    assert told[20:] == [
+        f"left out: 9 more, all in {tmp_path / 'images' / 'index.json'}",
+        "1 images of 32x16, 29 left out",
+    ]
+    index = json.loads((tmp_path / "images" / "index.json").read_text())
+    assert [image["image_path"] for image in index["dropped"]] == paths[1:].tolist()
 
 
 def test_what_a_killed_run_left_does_not_change_the_result(table, cuhk_root, tmp_path):
@@ -160,6 +178,20 @@ def test_some_may_be_left_out_and_are_reported(table, cuhk_root, tmp_path, capsy
     assert capsys.readouterr().out.count("left out: ") == 3
     with pytest.raises(ValueError, match="has no image 1"):
         packed.row_of(np.array([1]))
+
+
+def test_who_is_asked_for_keeps_an_image(table, cuhk_root, tmp_path):
+    """Captions of no image in particular stay when images are left out."""
+    asked = table["raw_id"] == table["raw_id"].max()
+    of_nobody = table[asked].assign(image_id=NO_IMAGE, image_path="")
+    first, second = (cuhk_root / "imgs" / path for path in table[asked]["image_path"].unique())
+    size = SIZE.model_copy(update={"max_broken": 2})
+    first.write_bytes(b"")
+    table = pd.concat([table, of_nobody])
+    assert len(pack(table, cuhk_root, tmp_path / "images", size)) == 29
+    second.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"every image of identity 15 is broken, and captions ask"):
+        pack(table, cuhk_root, tmp_path / "images", size)
 
 
 def test_damaged_pack_says_which_file_and_what_to_do(table, cuhk_root, tmp_path):
@@ -208,6 +240,50 @@ def test_image_turned_by_exif_stands_upright(tmp_path):
     upright = decode_image(tmp_path / "turned.png", 40, 10)
     assert upright[:15].min() == 255
     assert upright[25:].max() == 0
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_grey_of_any_depth_is_turned_and_cleared_alike(tmp_path, depth):
+    """White, black, transparent, from left to right; EXIF turns it by 90 degrees clockwise."""
+    levels = np.repeat([[255, 0, 60]], 4, axis=0)
+    dtype = np.uint8 if depth == 8 else np.uint16
+    image = PillowImage.fromarray((levels << depth - 8).astype(dtype))
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6
+    content = io.BytesIO()
+    image.save(content, "PNG", exif=exif)
+    colour = chunk(b"tRNS", struct.pack(">H", 60 << depth - 8))
+    png = content.getvalue()
+    (tmp_path / "x.png").write_bytes(png[:33] + colour + png[33:])
+    pixels = decode_image(tmp_path / "x.png", 3, 4)
+    assert pixels[:, :, 0].tolist() == [[255] * 4, [0] * 4, [255] * 4]
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour_type", "row", "transparent", "expected"),
+    [
+        (2, 0, b"\x60", [2], [(85,) * 3, WHITE]),
+        (4, 0, b"\x12", [1], [WHITE, (34,) * 3]),
+        (16, 2, struct.pack(">6H", 1000, 2000, 3000, 9, 9, 512), [1000, 2000, 3000],
+         [WHITE, (0, 0, 2)]),
+    ],
+)  # fmt: skip
+def test_transparent_colour_is_in_the_depth_of_the_file(
+    tmp_path, depth, colour_type, row, transparent, expected
+):
+    colour = chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" + row))
+    parts = [SIGNATURE, header(2, 1, depth, colour_type), colour, pixels, chunk(b"IEND", b"")]
+    (tmp_path / "x.png").write_bytes(b"".join(parts))
+    assert [tuple(pixel) for pixel in decode_image(tmp_path / "x.png", 1, 2)[0]] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([0, 100, 255], [0, 100, 255]), ([-5, 25_600, 65_535], [0, 100, 255])]
+)
+def test_whole_numbers_of_32_bits_hold_8_or_16(values, expected):
+    image = PillowImage.fromarray(np.array([values], np.int32))
+    assert decode_image(image, 1, 3)[0, :, 1].tolist() == expected
 
 
 @pytest.mark.parametrize("content", [b"text", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM"])

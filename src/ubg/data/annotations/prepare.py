@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ubg.data.annotations.carve import carve_validation
 from ubg.data.annotations.counts import Counts, compare, count_splits, nearest_version, plain
 from ubg.data.annotations.formats.records import SPLITS
-from ubg.data.annotations.noise import exchange_captions
+from ubg.data.annotations.noise import exchange_by_index, exchange_captions
 from ubg.data.annotations.table import read_everything
+from ubg.data.prepared import require_searchable
 from ubg.params import Dataset, Params
 
 if TYPE_CHECKING:
@@ -38,42 +39,49 @@ class Prepared:
 def prepare_table(params: Params, splits: Sequence[str] = SPLITS) -> Prepared:
     """Read the annotations of the data set in use. No image is opened.
 
-    The counts are checked as the files have them; then a validation split is carved and captions
-    are exchanged, if the params say so.
+    The counts are checked as the files have them; then a validation split is carved, if it is one
+    of `splits`, and captions are exchanged, if the params say so.
 
     Args:
         params: name the data set.
         splits: that the table must have.
 
     Raises:
-        ValueError: see `read_annotations`, `carve_validation` and `exchange_captions`; or the
-            counts fit no published version; or one of `splits` is missing.
+        ValueError: see `read_annotations`, `carve_validation`, `exchange_captions` and
+            `exchange_by_index`; or the counts fit no published version; or one of `splits` is
+            missing or of one identity.
     """
     data, noise = params.data, params.noise
     annotations = read_everything(data.format, params.raw_root)
     table = annotations.table
     changes = _check_counts(params.dataset, data, count_splits(table))
-    if data.carve_val is not None:
+    if "val" in splits and data.carve_val is not None:
         table, raw_ids = carve_validation(table, data.carve_val.identities, data.carve_val.seed)
         changes["carved_val"] = {**data.carve_val.model_dump(), "raw_ids": raw_ids}
     for split in splits:
-        _check_split(params.dataset, split, table[table["split"] == split])
+        if split == "train":
+            _check_training(params.dataset, table)
+        else:
+            require_searchable(table, split, params.dataset)
     unchanged = table
     if noise.rate > 0:
-        table = exchange_captions(table, noise.rate, noise.seed)
-        exchanged = int((table["caption_of"] != table["caption_id"]).sum())
-        changes["noise"] = {**noise.model_dump(), "captions": exchanged}
+        if noise.index is None:
+            table = exchange_captions(table, noise.rate, noise.seed)
+        else:
+            index = params.raw_root / "annotations" / noise.index
+            table = exchange_by_index(table, index, noise.rate)
+        pid_of = dict(zip(table["caption_id"], table["pid"], strict=True))
+        elsewhere = int((table["caption_of"].map(pid_of) != table["pid"]).sum())
+        changes["noise"] = {**noise.model_dump(), "captions": elsewhere}
     queries = annotations.queries
     if queries is not None:
         queries = _with_pids(queries, table)
     return Prepared(table, unchanged, queries, annotations.table.attrs, changes)
 
 
-def _check_split(dataset: str, split: str, rows: "pd.DataFrame") -> None:
-    """Refuse a table that cannot be trained or measured on, before days of training."""
-    if not (rows["caption"] != "").any():
-        remedy = f" or set carve_val in configs/datasets/{dataset}.yaml" if split == "val" else ""
-        raise ValueError(f"{dataset}: no caption is of the split {split!r}; add some{remedy}")
+def _check_training(dataset: str, table: "pd.DataFrame") -> None:
+    if not (table["split"] == "train").any():
+        raise ValueError(f"{dataset}: no caption is of the split 'train'; add some")
 
 
 def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:

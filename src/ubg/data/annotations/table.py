@@ -5,7 +5,7 @@ against the images and against each other. A column that only some data sets hav
 identity caption, clothing caption) is a field of `Record` and a column that is left out elsewhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ubg.data.annotations.formats import (
     orbench,
     rstpreid,
 )
-from ubg.data.annotations.formats.records import SPLITS, Query, Record
+from ubg.data.annotations.formats.records import SPLITS, Parsed, Query, Record
 from ubg.data.annotations.image_folder import ImageFolder
 from ubg.data.prepared import NO_IMAGE
 from ubg.runtime.faults import Faults, quoted
@@ -61,17 +61,17 @@ def read_annotations(format: str, root: str | Path) -> "pd.DataFrame":
         Columns `split` ("train", "val", "test"); `pid`, from 0 and contiguous over train, then val,
         then test, so that training identities are 0 to N - 1; `raw_id`, the identity's number in
         the file (in "custom" a text); `image_id`, from 0 by first appearance; `image_path`,
-        relative to the folder of images; `caption_id`, the number of the row; `caption`, exactly
-        as written; and where a data set has them, `modality` of the image, `identity_caption` and
-        `clothing_caption`. A caption of no image in particular has the `image_id` `NO_IMAGE` and
-        the path "", an image without a caption has the caption "". An image that is listed twice
-        keeps one `image_id`. `attrs` has `records`, the number of records of images; `repeated`,
-        the ids of images that have several; `layout`, the files that were read; `notes`, what the
-        reader left out or decided, one line each.
+        relative to the folder of images, as the disk spells it; `caption_id`, the number of the
+        row; `caption`, exactly as written; and where a data set has them, `modality` of the image,
+        `identity_caption` and `clothing_caption`. A caption of no image in particular has the
+        `image_id` `NO_IMAGE` and the path "", an image without a caption has the caption "". An
+        image that is listed twice keeps one `image_id`. `attrs` has `records`, the number of
+        records of images; `repeated`, the ids of images that have several; `layout`, the files
+        that were read; `notes`, what the reader left out or decided, one line each.
 
     Raises:
-        ValueError: a file or a record is faulty, an image is missing or outside its folder, an
-            identity is in two splits, an image has two identities. Each is told on a line of its
+        ValueError: a file or a record is faulty, an image is missing or its path leaves its folder,
+            an identity is in two splits, an image has two identities. Each is told on a line of its
             own that names file and record.
     """
     return read_everything(format, root).table
@@ -86,9 +86,8 @@ def read_everything(format: str, root: str | Path) -> Annotations:
     if format not in READERS:
         raise ValueError(f"format {format!r} is unknown; allowed: {', '.join(READERS)}")
     folder = Path(root) / "annotations"
-    parsed = READERS[format](folder)
     faults = Faults(f"{folder}: faulty records")
-    _check_images(parsed.records, parsed.queries, Path(root) / "imgs", faults)
+    parsed = _spell_paths(READERS[format](folder), Path(root) / "imgs", faults)
     _check_identities(parsed.records, faults)
     faults.raise_if_any()
     table = _table(parsed.records)
@@ -96,16 +95,28 @@ def read_everything(format: str, root: str | Path) -> Annotations:
     return Annotations(table, _query_table(parsed.queries))
 
 
-def _check_images(
-    records: list[Record], queries: list[Query], folder: Path, faults: Faults
-) -> None:
-    """Every image is a file below `folder`, also after its links are followed."""
+def _spell_paths(parsed: Parsed, folder: Path, faults: Faults) -> Parsed:
+    """The same with every path as the disk spells it; each must be a file below `folder`."""
     images = ImageFolder(folder)
-    paths = [(r.where, r.image_path) for r in records if r.image_path is not None]
-    paths += [(q.where, path) for q in queries for path in (q.nir, q.cp, q.sk) if path]
-    for where, path in paths:
-        if (fault := images.fault(path)) is not None:
+
+    def spelled(where: str, path: str) -> str:
+        try:
+            return images.spelled(path)
+        except ValueError as fault:
             faults.add(f"{where}: {fault}")
+            return path
+
+    def spelled_query(query: Query) -> Query:
+        paths = query.nir, query.cp, query.sk
+        nir, cp, sk = (spelled(query.where, path) if path else "" for path in paths)
+        return replace(query, nir=nir, cp=cp, sk=sk)
+
+    records = [
+        r if r.image_path is None else replace(r, image_path=spelled(r.where, r.image_path))
+        for r in parsed.records
+    ]
+    queries = [spelled_query(query) for query in parsed.queries]
+    return replace(parsed, records=records, queries=queries)
 
 
 def _check_identities(records: list[Record], faults: Faults) -> None:

@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ubg.params import Training
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Share(NamedTuple):
@@ -156,6 +159,33 @@ class IdentitySampler(Sampler):
             captions = shuffled[k % len(shuffled)]
             rows.append(captions[k // len(shuffled) % len(captions)])
         return np.array(rows, np.int64)
+
+
+def make_sampler(
+    rows: "pd.DataFrame", training: Training, seed: int, share: Share = WHOLE
+) -> Sampler:
+    """This process's share of every batch.
+
+    Args:
+        rows: of the training split, one per caption.
+        training: the size of a batch, and how it is drawn.
+        seed: of all draws.
+        share: of this process.
+
+    Raises:
+        ValueError: the batches cannot be shared, or there are too few samples for one.
+    """
+    multiple = share.world_size * samples_drawn_together(training)
+    if training.batch_size % multiple:
+        raise ValueError(
+            f"training.batch_size: {training.batch_size} cannot be shared by {share.world_size} "
+            f"processes; make it a multiple of {multiple}, or change launcher.processes"
+        )
+    own_size = training.batch_size // share.world_size
+    if training.sampler == "random":
+        return RandomSampler(len(rows), own_size, seed, share)
+    pids, image_ids = rows["pid"].to_numpy(), rows["image_id"].to_numpy()
+    return IdentitySampler(pids, image_ids, own_size, training.images_per_identity, seed, share)
 
 
 def _runs(rows: NDArray[np.int64], keys: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -1,9 +1,10 @@
 """Decoding of an untrusted image file to pixels of a given size."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ _one_large_at_a_time = threading.Lock()
 def decode_image(source: str | Path | Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     """RGB pixels, uint8 [height, width, 3], turned upright by EXIF and resized bicubically.
 
-    What is transparent becomes white.
+    What is transparent becomes white. Grey of 16 bits is cut to 8; of PIL's mode "I", which does
+    not say how many bits it has, an image of values up to 255 has 8.
 
     Raises:
         ValueError: the file cannot be read, is no image or a truncated one, or is larger than
@@ -72,9 +74,13 @@ def _opened(source: str | Path) -> Iterator[Image.Image]:
 
 
 def _pixels(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    scale_colour = _TO_8_BITS.get(_raw_mode(image))
     upright = ImageOps.exif_transpose(image)
+    colour = upright.info.get("transparency")
+    if upright.mode.startswith("I"):
+        upright = _grey_of_8_bits(upright, colour)
+    elif scale_colour is not None and colour is not None:
+        upright.info["transparency"] = scale_colour(colour)
     if upright.has_transparency_data:
         white = Image.new("RGBA", upright.size, "white")
         upright = Image.alpha_composite(white, upright.convert("RGBA"))
@@ -82,3 +88,27 @@ def _pixels(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(upright)
+
+
+# A PNG names its transparent colour in the depth of the file; PIL's pixels have 8 bits by then.
+_TO_8_BITS: dict[str, Callable[[Any], Any]] = {
+    "L;2": lambda grey: grey * 85,
+    "L;4": lambda grey: grey * 17,
+    "RGB;16B": lambda colour: tuple(channel >> 8 for channel in colour),
+}
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the pixels of a PNG that was opened and not yet decoded lie in the file."""
+    tiles = getattr(image, "tile", [])
+    return str(tiles[0].args) if image.format == "PNG" and tiles else ""
+
+
+def _grey_of_8_bits(image: Image.Image, transparent: int | None) -> Image.Image:
+    """An image of whole numbers, of 16 bits where one is above 255; `transparent` turns white."""
+    grey = np.asarray(image)
+    shift = 8 if image.mode != "I" or grey.max() > 255 else 0
+    scaled = (grey >> shift).clip(0, 255)
+    if transparent is not None:
+        scaled[grey == transparent] = 255
+    return Image.fromarray(scaled.astype(np.uint8))

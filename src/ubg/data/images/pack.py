@@ -5,7 +5,7 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ubg.data.images.decode import decode_image
 from ubg.data.prepared import NO_IMAGE
 from ubg.params import Image
-from ubg.runtime.faults import Faults
+from ubg.runtime.faults import SHOWN, Faults
 from ubg.runtime.files import replace_folder, write_json
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def pack_images(
         threads: as many as there are cores by default; decoding needs no interpreter lock.
 
     Raises:
-        ValueError: more than `size.max_broken` images are broken; each with path and reason.
+        ValueError: more than `size.max_broken` images are broken, of the first of which path and
+            reason are told; or somebody whom a caption describes would have no image left.
     """
     pictured = table[table["image_id"] != NO_IMAGE]
     wanted = pictured.drop_duplicates("image_id").sort_values("image_id")
@@ -76,12 +77,13 @@ def pack_images(
                     pixels.write(result.data)
                 bar.update()
         if len(dropped) > size.max_broken:
-            faults = Faults(f"{images}: broken images", shown=None)
+            faults = Faults(f"{images}: broken images")
             for image in dropped:
                 faults.add(f"{image['reason']}; replace it, or allow some with image.max_broken")
             faults.raise_if_any()
         if not kept:
             raise ValueError(f"{images}: no image is left")
+        _check_queries(table, dropped, images)
         ids_kept = np.array(kept, np.int64)
         digest.update(np.array([size.height, size.width], np.int64).data)
         digest.update(ids_kept.data)
@@ -97,6 +99,24 @@ def pack_images(
                 "dropped": dropped,
             },
         )
-    for image in dropped:
+    for image in dropped[:SHOWN]:
         print(f"left out: {image['reason']}")
+    if (more := len(dropped) - SHOWN) > 0:
+        print(f"left out: {more:,} more, all in {output / 'index.json'}")
     print(f"{len(kept):,} images of {size.height}x{size.width}, {len(dropped)} left out")
+
+
+def _check_queries(table: "pd.DataFrame", dropped: list[dict[str, Any]], images: Path) -> None:
+    """Refuse to leave out all images of somebody whom captions of no image in particular describe.
+
+    Captions of an image go with it.
+    """
+    present = table[~table["image_id"].isin([image["image_id"] for image in dropped])]
+    pictured = present.loc[present["image_id"] != NO_IMAGE, "pid"]
+    lost = present[~present["pid"].isin(pictured)]
+    if len(lost):
+        first = lost["raw_id"].tolist()[0]
+        raise ValueError(
+            f"{images}: every image of identity {first!r} is broken, and captions "
+            f"ask for them; replace one ({lost['pid'].nunique():,} such identities)"
+        )
