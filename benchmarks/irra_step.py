@@ -66,9 +66,11 @@ def params_of(form: str, batch_size: int, tiny: bool, bf16: bool = False) -> Par
         "learn_temperature": False,
         "guess_among": "all",
         "temperature": 0.02,
+        "head_activation": "gelu",
+        "optimiser": sizes.BASE.irra.optimiser,
     }
     training = {"batch_size": batch_size, "precision": "bf16" if bf16 else "fp32"}
-    optimiser = {"name": "adam", "lr": 1e-5, "weight_decay": 4e-5, "clip_norm": None}
+    optimiser = {"name": "adam", "lr": 1e-5, "weight_decay": 4e-5}
     updates = {
         "image": image,
         "tokenizer": scale.tokenizer.model_copy(update={"max_tokens": MAX_TOKENS}),
@@ -115,8 +117,7 @@ class Side:
 class PlainStep:
     def __init__(self, system, levers: Levers):
         self.model = PlainIrra(system.task.model, levers).train()
-        optimiser = system.run.params.preset.optimiser
-        self.optimiser = plain_optimiser(self.model, optimiser, levers.few_groups)
+        self.optimiser = plain_optimiser(self.model, system.task.optimiser, levers.few_groups)
         self.levers = levers
 
     def __call__(self, batch: Batch) -> None:

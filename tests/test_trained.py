@@ -13,6 +13,7 @@ from PIL import Image as PillowImage
 from tiny_trained import ToyScore, save_untrained
 
 import ubg
+from ubg.data.text.tokenizers import fit_tokenizer
 from ubg.params import load_params
 from ubg.runtime.files import write_json
 from ubg.systems import system_named
@@ -58,18 +59,114 @@ def test_image_embeddings_are_the_models_from_paths_and_pictures(trained, tmp_pa
     assert torch.equal(from_path, from_picture)
 
 
-def test_a_bare_string_is_refused(trained):
+def test_one_item_counts_as_a_list_of_one(trained, tmp_path):
+    loaded, picture = ubg.load(trained[0], device="cpu"), pictures(1)[0]
+    picture.save(tmp_path / "crop.png")
+    assert torch.equal(loaded.encode_text("a man"), loaded.encode_text(["a man"]))
+    expected = loaded.encode_image([picture])
+    assert expected.shape == (1, loaded.network.embedding_dim)
+    path = tmp_path / "crop.png"
+    for one in (picture, path, str(path), np.asarray(picture)):
+        assert torch.equal(loaded.encode_image(one), expected)
+
+
+def test_batches_give_what_one_item_at_a_time_does(trained):
+    loaded, shown = ubg.load(trained[0], device="cpu"), pictures(5)
+    captions = [*CAPTIONS, "a man " + "in a red coat " * 30, "", "a boy"]
+    expected = torch.cat([loaded.encode_text(caption) for caption in captions])
+    for batch_size in (1, 2, 64):
+        found = loaded.encode_text((text for text in captions), batch_size=batch_size)
+        torch.testing.assert_close(found, expected)
+    expected = torch.cat([loaded.encode_image(picture) for picture in shown])
+    arrays = np.stack([np.asarray(picture) for picture in shown])
+    for images in (shown, iter(shown), arrays, tuple(arrays)):
+        torch.testing.assert_close(loaded.encode_image(images, batch_size=2), expected)
+
+
+def test_batches_are_no_larger_than_asked(trained, monkeypatch):
+    loaded, sizes = ubg.load(trained[0], device="cpu"), []
+    encode_image, encode_query = loaded.model.encode_image, loaded.model.encode_query
+
+    def images(batch):
+        sizes.append(len(batch))
+        return encode_image(batch)
+
+    def queries(parts):
+        sizes.append(parts["text"][loaded.model.caption_fields[1]].numel())
+        return encode_query(parts)
+
+    monkeypatch.setattr(loaded.model, "encode_image", images)
+    monkeypatch.setattr(loaded.model, "encode_query", queries)
+    loaded.encode_image(pictures(5), batch_size=2)
+    assert sizes == [2, 2, 1]
+    sizes.clear()
+    loaded.encode_text(["a man"] * 40 + ["in a red coat " * 30], batch_size=8)
+    assert max(sizes) <= max(loaded.network.max_tokens, 8 * 8)  # not 41 rows of the longest
+
+
+def test_an_empty_list_has_no_rows(trained):
     loaded = ubg.load(trained[0], device="cpu")
-    with pytest.raises(ValueError, match="takes a list of captions"):
-        loaded.encode_text("a man")
-    with pytest.raises(ValueError, match="takes a list of images"):
-        loaded.encode_image("crop.png")
+    for empty in (loaded.encode_text([]), loaded.encode_image([]), loaded.encode_image(iter([]))):
+        assert empty.shape == (0, loaded.network.embedding_dim)
+        assert empty.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.encode_text(["a man", None]), r"^caption 1: None is no text"),
+        (lambda m: m.encode_text(["a man", float("nan")]), r"^caption 1: nan is no text"),
+        (lambda m: m.encode_text(None), r"^captions: None is neither a text nor a list"),
+        (
+            lambda m: m.encode_image([*pictures(1), None]),
+            r"^image 1: None is no image; give a path",
+        ),
+        (
+            lambda m: m.encode_image([np.full((4, 4, 3), np.nan)]),
+            r"^image 0: an array .* of float64",
+        ),
+        (
+            lambda m: m.encode_image(np.zeros((4, 4), np.uint8)),
+            r"^image 0: an array \[4\] of uint8",
+        ),
+        (
+            lambda m: m.encode_image(np.zeros((3, 4, 4), np.uint8)),
+            r"^image 0: an array \[3, 4, 4\]",
+        ),
+        (lambda m: m.encode_image([np.zeros((0, 4, 3), np.uint8)]), r"^image 0: it has no pixels"),
+        (lambda m: m.encode_image(7), r"^images: 7 is neither an image nor a list"),
+        (lambda m: m.encode_image(pictures(1), batch_size=0), r"^batch_size: 0; give 1 or more"),
+        (lambda m: m.encode_query({}), r"^each part of the queries"),
+        (lambda m: m.encode_query({"text": ["a"], "x": []}), r"^each part of the queries"),
+    ],
+)
+def test_what_is_no_text_or_image_is_named_by_its_position(trained, call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call(ubg.load(trained[0], device="cpu"))
+    assert "\n" not in str(caught.value)
 
 
 def test_unreadable_image_is_named(trained, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"broken\.jpg"):
-        ubg.load(trained[0], device="cpu").encode_image([tmp_path / "broken.jpg"])
+    loaded, good = ubg.load(trained[0], device="cpu"), pictures(2)
+    with pytest.raises(ValueError, match=r"^image 2: .*broken\.jpg: is no image of a known format"):
+        loaded.encode_image([*good, tmp_path / "broken.jpg"])
+    good[0].save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-600])
+    with pytest.raises(ValueError, match=r"^image 2: "):
+        loaded.encode_image([*good, PillowImage.open(tmp_path / "cut.png")])
+
+
+def test_progress_is_shown_on_request_alone(trained, capsys):
+    loaded = ubg.load(trained[0], device="cpu")
+    loaded.encode_text(CAPTIONS)
+    loaded.encode_image(pictures(2))
+    assert capsys.readouterr().err == ""
+    loaded.encode_text(CAPTIONS, progress=True)
+    loaded.encode_image(pictures(2), progress=True)
+    told = capsys.readouterr().err
+    assert "3/3" in told
+    assert "2/2" in told
 
 
 def test_folder_without_a_model_and_weights_that_do_not_fit(trained, tmp_path):
@@ -80,6 +177,8 @@ def test_folder_without_a_model_and_weights_that_do_not_fit(trained, tmp_path):
     config["network"]["embedding_dim"] = 64
     write_json(tmp_path / "config.json", config)
     (tmp_path / "tokenizer").symlink_to(folder / "tokenizer")
+    with pytest.raises(ValueError, match=r"model\.safetensors: is missing; "):
+        ubg.load(tmp_path)
     (tmp_path / "model.safetensors").symlink_to(folder / "model.safetensors")
     with pytest.raises(ValueError, match=r"model\.safetensors: does not fit the model"):
         ubg.load(tmp_path)
@@ -111,17 +210,58 @@ def test_a_query_is_asked_by_text_alone(trained):
     assert torch.equal(queried, encoded)
     with pytest.raises(ValueError, match="is asked by text alone, not by sketch"):
         loaded.encode_query({"sketch": CAPTIONS})
-    with pytest.raises(ValueError, match="takes a list of captions"):
-        loaded.encode_query({"text": "a man"})
 
 
-@pytest.mark.parametrize("change", [[], {"system": "phase99"}, {"network": None}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"system": "phase99"},
+        {"system": ["irra"]},
+        {"network": None},
+        {"towers": 3},
+        {"vocab_size": "many"},
+    ],
+)
 def test_a_config_of_another_version_is_named(trained, tmp_path, change):
     folder, *_ = trained
     config = json.loads((folder / "config.json").read_text())
-    write_json(tmp_path / "config.json", config | change if change else change)
+    write_json(tmp_path / "config.json", config | change)
     (tmp_path / "tokenizer").symlink_to(folder / "tokenizer")
     with pytest.raises(ValueError, match=r"^\S*config\.json: .*train it again with `dvc repro`$"):
+        ubg.load(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["system", "network", "vocab_size", "towers"])
+def test_a_config_without_a_key_is_named(trained, tmp_path, missing):
+    """As those of other folders of `models/`."""
+    folder, *_ = trained
+    config = json.loads((folder / "config.json").read_text())
+    del config[missing]
+    write_json(tmp_path / "config.json", config)
+    with pytest.raises(
+        ValueError, match=rf"^\S*config\.json: {missing}: missing; the folder is no"
+    ):
+        ubg.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "7", "{", "[" * 100_000])
+def test_a_config_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=r"is no trained model: config\.json cannot") as caught:
+        ubg.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_that_is_missing_or_of_another_model_is_named(trained, tmp_path):
+    folder, *_ = trained
+    (tmp_path / "config.json").symlink_to(folder / "config.json")
+    with pytest.raises(ValueError, match=r"tokenizer' cannot be loaded: there is no such folder"):
+        ubg.load(tmp_path)
+    (tmp_path / "tokenizer").mkdir()
+    with pytest.raises(ValueError, match=r"tokenizer' has no vocabulary: neither tokenizer\.json"):
+        ubg.load(tmp_path)
+    fit_tokenizer(["red"] * 3, 40, tmp_path / "tokenizer")
+    with pytest.raises(ValueError, match=r"tokenizer: has \d+ tokens, and the model knows"):
         ubg.load(tmp_path)
 
 
@@ -159,13 +299,18 @@ def test_both_scores_are_the_cosine_and_the_evidence_at_the_codes(both, tmp_path
     torch.testing.assert_close(both.score(CAPTIONS, shown), expected)
 
 
-def test_both_scores_take_lists_alone(both):
-    with pytest.raises(ValueError, match="takes a list of captions"):
-        both.score("a man", pictures(1))
-    with pytest.raises(ValueError, match="takes a list of captions"):
-        both.caption_evidence("a man")
-    with pytest.raises(ValueError, match="takes a list of images"):
-        both.image_codes("crop.png")
+def test_both_scores_take_one_item_batches_and_none(both):
+    shown = pictures(5)
+    expected = both.score(CAPTIONS, shown)
+    torch.testing.assert_close(both.score(iter(CAPTIONS), iter(shown), batch_size=2), expected)
+    torch.testing.assert_close(both.score(CAPTIONS[1], shown[3]), expected[1:2, 3:4])
+    assert both.score([], shown).shape == (0, 5)
+    assert both.score(CAPTIONS, []).shape == (3, 0)
+    whole, codes = both.caption_evidence(CAPTIONS), both.image_codes(shown)
+    assert torch.equal(both.caption_evidence(iter(CAPTIONS), batch_size=1), whole)
+    assert np.array_equal(both.image_codes(iter(shown), batch_size=2), codes)
+    assert both.caption_evidence([]).shape == (0, 8, 5)
+    assert both.image_codes([]).shape == (0, 8)
 
 
 def test_a_second_score_is_not_read_unless_asked_for(trained, monkeypatch):

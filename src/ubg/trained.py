@@ -1,9 +1,10 @@
 """A trained model on disk: `models/<system>/`, and `ubg.load` that reads it back."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
@@ -13,17 +14,23 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import Tensor
+from tqdm import tqdm
 
+from ubg.data.batches.samplers import batches_by_length
 from ubg.data.images.decode import decode_image
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.data.text.tokenizers import load_tokenizer
 from ubg.retrieval.code_score import CodeScore, score_captions
+from ubg.runtime.cpu_products import fast_products
 from ubg.systems import system_named
 from ubg.systems.contract import Trained
+from ubg.towers.sources import read_json
 
-Images: TypeAlias = Sequence[str | Path | Image.Image]
+Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8]  # arrays are [H, W, 3]
+Images: TypeAlias = Picture | Iterable[Picture]
+Captions: TypeAlias = str | Iterable[str]
 
-SCORED_AT_ONCE = 64  # captions
+BATCH_SIZE = 64
 
 
 def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trained:
@@ -38,19 +45,26 @@ def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trai
     """
     folder = Path(folder)
     config = _read_config(folder)
-    tokenizer = load_tokenizer(folder / "tokenizer")
+    advice = (
+        "the folder is no trained model, or one of another version of this code: "
+        "train it again with `dvc repro`"
+    )
     try:
         system = system_named(config["system"])
         network = system.network.model_validate(config["network"])
-        vocab_size, towers = config["vocab_size"], config["towers"]
-    except (KeyError, TypeError, ValueError) as error:
+        model = system.load(network, config["vocab_size"], config["towers"])
+    except Exception as error:  # the file may be any, and towers of other sizes fail in many ways
+        raise ValueError(f"{folder / 'config.json'}: {_fault(error)}; {advice}") from None
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    if len(tokenizer) != config["vocab_size"]:
         raise ValueError(
-            f"{folder / 'config.json'}: {_fault(error)}; the model is of another version of "
-            "this code: train it again with `dvc repro`"
-        ) from None
-    model = system.load(network, vocab_size, towers)
+            f"{folder / 'tokenizer'}: has {len(tokenizer)} tokens, and the model knows "
+            f"{config['vocab_size']}; {advice}"
+        )
     try:
         load_model(model, folder / weights)
+    except FileNotFoundError:
+        raise ValueError(f"{folder / weights}: is missing; {advice}") from None
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{folder / weights}: does not fit the model: {reason}") from None
@@ -71,9 +85,9 @@ def load_code_score(trained: Trained, folder: str | Path) -> CodeScore:
     return score
 
 
-def _read_config(folder: Path) -> Any:
+def _read_config(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return read_json(folder / "config.json")
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{folder}: is no trained model: config.json cannot be read ({error}); "
@@ -81,18 +95,33 @@ def _read_config(folder: Path) -> Any:
         ) from None
 
 
-def _fault(error: KeyError | TypeError | ValueError) -> str:
+def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors(include_url=False)[0]
         return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-    return f"{error.args[0]}: missing" if isinstance(error, KeyError) else str(error)
+    if isinstance(error, KeyError):
+        return f"{error.args[0]}: missing"
+    return " ".join(str(error).split())[:300]
+
+
+@contextmanager
+def _inference() -> Iterator[None]:
+    """Without gradients, and on CPU by the faster products where no autocast is on."""
+    precision = "bf16" if torch.is_autocast_enabled("cpu") else "fp32"
+    with torch.inference_mode(), fast_products(precision):
+        yield
 
 
 class TrainedModel:
     """A trained model for library use: text and images in, unit vectors [N, D] out.
 
-    Loaded with `both_scores`, also what its second score takes. Legend: L places of an image, V
-    codes or classes of codes at each.
+    Captions are one string or an iterable of strings. Images are one path, PIL image or NumPy array
+    [H, W, 3] of uint8, or an iterable of them, which is read batch by batch. One item counts as a
+    list of one, and an empty list gives no rows. `batch_size` is a number of images, or of captions
+    of average length; captions of about the same length share a batch. `progress` shows a bar.
+
+    Loaded with `both_scores`, also what its second score takes. Legend: D shared dimension, L
+    places of an image, V codes or classes of codes at each.
     """
 
     def __init__(
@@ -108,59 +137,107 @@ class TrainedModel:
         self.network = trained.network
         self._code_score = load_code_score(trained, folder) if both_scores else None
 
-    @torch.inference_mode()
-    def encode_query(self, parts: Mapping[str, Sequence[str]]) -> Tensor:
+    @_inference()
+    def encode_query(
+        self,
+        parts: Mapping[str, Captions],
+        batch_size: int = BATCH_SIZE,
+        progress: bool = False,
+    ) -> Tensor:
         """Queries of one part or several, "text" to captions, to unit vectors [N, D], float32.
 
         Raises:
-            ValueError: the model is not asked in one of these ways.
+            ValueError: the model is not asked in one of these ways, the parts differ in number, or
+                a caption is no text; its position is named.
         """
-        return self.model.encode_query(
-            {name: self._batch(self._tokenised(captions)) for name, captions in parts.items()}
-        )
+        tokenised = {name: self._tokenised(captions) for name, captions in parts.items()}
+        if len({len(captions) for captions in tokenised.values()}) != 1:
+            raise ValueError("each part of the queries needs a caption for each; count them")
+        lengths_N = np.sum([captions.lengths for captions in tokenised.values()], axis=0)
+        encoded_ND = torch.empty(len(lengths_N), self.network.embedding_dim, device=self.device)
+        for rows in self._by_length(lengths_N, batch_size, progress):
+            batch = {name: self._batch(captions, rows) for name, captions in tokenised.items()}
+            encoded_ND[torch.from_numpy(rows)] = self.model.encode_query(batch)
+        return encoded_ND
 
-    @torch.inference_mode()
-    def encode_text(self, captions: Sequence[str]) -> Tensor:
-        """Captions to unit vectors [N, D], float32."""
-        return self.encode_query({"text": captions})
-
-    @torch.inference_mode()
-    def encode_image(self, images: Images) -> Tensor:
-        """Paths or PIL images to unit vectors [N, D], float32, resized as in training.
+    def encode_text(
+        self, captions: Captions, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> Tensor:
+        """Captions to unit vectors [N, D], float32.
 
         Raises:
-            ValueError: an image cannot be read; its path is named.
+            ValueError: a caption is no text; its position is named.
         """
-        return self._encode_pixels(self._pixels(images))
+        return self.encode_query({"text": captions}, batch_size, progress)
 
-    @torch.inference_mode()
-    def caption_evidence(self, captions: Sequence[str]) -> Tensor:
-        """What each code at each place adds to the second score, float32 [N, L, V]."""
-        return self._second_score().caption_evidence(self._batch(self._tokenised(captions)))
-
-    @torch.inference_mode()
-    def image_codes(self, images: Images) -> NDArray[np.int32]:
-        """Codes of paths or PIL images, resized as in training, [N, L].
+    @_inference()
+    def encode_image(
+        self, images: Images, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> Tensor:
+        """Images to unit vectors [N, D], float32, resized as in training.
 
         Raises:
-            ValueError: an image cannot be read; its path is named.
+            ValueError: an image cannot be read, or is none; its position and path are named.
         """
-        return self._second_score().image_codes(self._pixels(images))
+        batches = self._pixel_batches(images, batch_size, progress)
+        return self._joined([self._encode_pixels(pixels_BHWC) for pixels_BHWC in batches])
 
-    @torch.inference_mode()
-    def score(self, captions: Sequence[str], images: Images) -> Tensor:
+    @_inference()
+    def caption_evidence(
+        self, captions: Captions, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> Tensor:
+        """What each code at each place adds to the second score, float32 [N, L, V].
+
+        Raises:
+            ValueError: as `encode_text`.
+        """
+        second, tokenised = self._second_score(), self._tokenised(captions)
+        shape = len(tokenised), second.length, second.codes
+        evidence_NLV = torch.empty(shape, device=self.device)
+        for rows in self._by_length(tokenised.lengths, batch_size, progress):
+            text = self._batch(tokenised, rows)
+            evidence_NLV[torch.from_numpy(rows)] = second.caption_evidence(text)
+        return evidence_NLV
+
+    @_inference()
+    def image_codes(
+        self, images: Images, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> NDArray[np.int32]:
+        """Codes of images, resized as in training, [N, L].
+
+        Raises:
+            ValueError: as `encode_image`.
+        """
+        second = self._second_score()
+        batches = self._pixel_batches(images, batch_size, progress)
+        none_0L = np.empty((0, second.length), np.int32)
+        return np.concatenate([none_0L, *map(second.image_codes, batches)])
+
+    @_inference()
+    def score(
+        self,
+        captions: Captions,
+        images: Images,
+        batch_size: int = BATCH_SIZE,
+        progress: bool = False,
+    ) -> Tensor:
         """Score of N captions and M images, cosine plus second score, float32 [N, M].
 
         The second score is the sum over the places l of `caption_evidence[n, l, codes[m, l]]`.
 
         Raises:
-            ValueError: an image cannot be read; its path is named.
+            ValueError: as `encode_text` and `encode_image`.
         """
-        second, tokenised = self._second_score(), self._tokenised(captions)
-        pixels_MHWC = self._pixels(images)
-        cosine_NM = self.encode_text(captions) @ self._encode_pixels(pixels_MHWC).T
-        codes_ML = second.image_codes(pixels_MHWC)
-        added_NM = score_captions(second, tokenised, codes_ML, SCORED_AT_ONCE, self.device)
+        second, texts = self._second_score(), _listed(captions)
+        encoded, codes = [], []
+        for pixels_BHWC in self._pixel_batches(images, batch_size, progress):
+            encoded.append(self._encode_pixels(pixels_BHWC))
+            codes.append(second.image_codes(pixels_BHWC))
+        cosine_NM = self.encode_text(texts, batch_size, progress) @ self._joined(encoded).T
+        if not codes:
+            return cosine_NM
+        tokenised, codes_ML = self._tokenised(texts), np.concatenate(codes)
+        added_NM = score_captions(second, tokenised, codes_ML, batch_size, self.device)
         return cosine_NM + torch.from_numpy(added_NM).to(self.device)
 
     def _second_score(self) -> CodeScore:
@@ -168,24 +245,43 @@ class TrainedModel:
             raise ValueError("the second score was not loaded; load the model with both_scores")
         return self._code_score
 
-    def _tokenised(self, captions: Sequence[str]) -> TokenisedCaptions:
-        if isinstance(captions, str):
-            raise ValueError("the model takes a list of captions; put the one caption in a list")
+    def _tokenised(self, captions: Captions) -> TokenisedCaptions:
         return TokenisedCaptions(
-            self.tokenizer, captions, self.network.max_tokens, self.model.caption_fields
+            self.tokenizer, _listed(captions), self.network.max_tokens, self.model.caption_fields
         )
 
-    def _batch(self, captions: TokenisedCaptions) -> dict[str, Tensor]:
-        """All of them as one batch."""
-        text = captions.batch(np.arange(len(captions)))
-        return {name: ids.to(self.device) for name, ids in text.items()}
+    def _by_length(
+        self, lengths_N: NDArray[np.int64], batch_size: int, progress: bool
+    ) -> Iterator[NDArray[np.int64]]:
+        """Positions of captions, batch by batch."""
+        _refuse_no_batch(batch_size)
+        with tqdm(total=len(lengths_N), unit="caption", disable=not progress) as bar:
+            for rows in batches_by_length(lengths_N, batch_size):
+                yield rows
+                bar.update(len(rows))
 
-    def _pixels(self, images: Images) -> NDArray[np.uint8]:
-        """The images at the size of the model, [N, H, W, 3]."""
-        if isinstance(images, (str, Path)):
-            raise ValueError("the model takes a list of images; put the one image in a list")
-        size = self.network.image
-        return np.stack([decode_image(image, size.height, size.width) for image in images])
+    def _batch(self, captions: TokenisedCaptions, rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {name: ids.to(self.device) for name, ids in captions.batch(rows).items()}
+
+    def _pixel_batches(
+        self, images: Images, batch_size: int, progress: bool
+    ) -> Iterator[NDArray[np.uint8]]:
+        """The images at the size of the model, [B, H, W, 3], read as they are asked for."""
+        _refuse_no_batch(batch_size)
+        if _is_one(images):
+            images = [images]
+        if not isinstance(images, Iterable):
+            raise ValueError(f"images: {_shown(images)} is neither an image nor a list of images")
+        total = len(images) if isinstance(images, Sized) else None
+        size, waiting = self.network.image, enumerate(images)
+        with tqdm(total=total, unit="image", disable=not progress) as bar:
+            while some := list(islice(waiting, batch_size)):
+                yield np.stack([_pixels(*numbered, size.height, size.width) for numbered in some])
+                bar.update(len(some))
+
+    def _joined(self, encoded: list[Tensor]) -> Tensor:
+        none_0D = torch.empty(0, self.network.embedding_dim, device=self.device)
+        return torch.cat([none_0D, *encoded])
 
     def _encode_pixels(self, pixels_NHWC: NDArray[np.uint8]) -> Tensor:
         uint8_NHWC = torch.from_numpy(pixels_NHWC).to(self.device)
@@ -198,3 +294,49 @@ class TrainedModel:
         )
         scaled = uint8_NHWC.permute(0, 3, 1, 2).float() / 255
         return self.model.encode_image((scaled - mean) / std)
+
+
+def _listed(captions: Captions) -> list[str]:
+    if isinstance(captions, str):
+        return [captions]
+    if not isinstance(captions, Iterable):
+        raise ValueError(f"captions: {_shown(captions)} is neither a text nor a list of texts")
+    texts = list(captions)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"caption {position}: {_shown(text)} is no text; give strings")
+    return texts
+
+
+def _is_one(images: Images) -> TypeGuard[Picture]:
+    return isinstance(images, (str, Path, Image.Image)) or (
+        isinstance(images, np.ndarray) and images.ndim == 3
+    )
+
+
+def _pixels(position: int, image: Picture, height: int, width: int) -> NDArray[np.uint8]:
+    try:
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise ValueError(f"an array {list(image.shape)} of {image.dtype}")
+            image = Image.fromarray(image)
+        if not isinstance(image, (str, Path, Image.Image)):
+            raise ValueError(f"{_shown(image)} is no image")
+        if isinstance(image, Image.Image) and 0 in image.size:
+            raise ValueError("it has no pixels")
+        return decode_image(image, height, width)
+    except Exception as error:  # what PIL raises on damaged images is not the same in any two forms
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"image {position}: {reason}; give a path, a PIL image or a NumPy array [H, W, 3] of "
+            "uint8"
+        ) from None
+
+
+def _refuse_no_batch(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size: {batch_size}; give 1 or more")
+
+
+def _shown(value: Any) -> str:
+    return " ".join(repr(value)[:60].split())

@@ -45,6 +45,7 @@ def test_weights_of_a_resample_by_hand(monkeypatch):
             return np.array([[2, 0], [0, 2], [1, 1]])
 
     monkeypatch.setattr(bootstrap.np.random, "default_rng", lambda seed: Rng())
+    monkeypatch.setattr(bootstrap, "FEWEST_CLUSTERS", 2)
     # Cluster 4 has the mean 1 of one query, cluster 9 the mean 4 of two; together 9 / 3.
     found = paired_bootstrap(np.array([3.0, 1.0, 5.0]), np.array([9, 4, 9]), 3, confidence=1.0)
     assert found == Interval(3.0, 1.0, 4.0)
@@ -89,7 +90,17 @@ def test_excluding_zero(interval, excludes):
 
 
 def test_systems_that_agree_on_each_query_have_no_interval():
-    assert paired_bootstrap(np.zeros(6), np.arange(6)) == Interval(0, 0, 0)
+    assert paired_bootstrap(np.zeros(20), np.arange(20)) == Interval(0, 0, 0)
+
+
+def test_below_twenty_identities_there_is_a_mean_and_no_interval():
+    difference_Q = np.tile([0.0, 50.0], 40)
+    few = paired_bootstrap(difference_Q, np.arange(80) // 2 % 19)
+    assert few == Interval(25.0)
+    assert few.ends is None
+    assert not few.excludes_zero
+    assert few.markdown() == "[–]"
+    assert paired_bootstrap(difference_Q, np.arange(80) % 20).ends is not None
 
 
 def test_metrics_together_are_as_each_alone():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ubg.retrieval import ranking
+from ubg.retrieval.counting import MANY
 from ubg.retrieval.metrics import bidirectional_metrics, retrieval_metrics, summarise
 from ubg.retrieval.ranking import bidirectional_ranks, relevant_ranks
 
@@ -173,6 +174,26 @@ def test_equals_stable_sort_with_duplicated_images_and_captions(noise, tile):
         assert_equals_oracle(texts, images, text_pids, image_pids, similarity)
 
 
+@pytest.mark.parametrize("distinct", [3, 40, 2000])
+@pytest.mark.parametrize("tile", [(64, 160), (512, 512)])
+@pytest.mark.parametrize("second", [False, True])
+def test_identities_of_many_images_equal_a_stable_sort_too(distinct, tile, second):
+    """One identity has almost everything, and others have few; with copies, most are tied."""
+    generator = np.random.default_rng(6)
+    pids = np.concatenate([np.zeros(MANY + 150, np.int64), np.arange(60) % 12])
+    text_pids, image_pids = generator.permutation(pids), generator.permutation(pids[:-20])
+    rows = generator.standard_normal((distinct, 8)).astype(np.float32)
+    texts = rows[generator.integers(0, distinct, len(text_pids))]
+    images = rows[generator.integers(0, distinct, len(image_pids))]
+    added = None
+    similarity = whole_features(texts) @ whole_features(images).T
+    if second:
+        added = generator.choice([0.0, 0.1, 2.0**-26], similarity.shape).astype(np.float32)
+        similarity = whole_similarity(texts, images, added)
+    with patch.multiple(ranking, TILE_ROWS=tile[0], TILE_COLUMNS=tile[1]):
+        assert_equals_oracle(texts, images, text_pids, image_pids, similarity, added)
+
+
 @st.composite
 def retrievals_by_two_scores(draw):
     """Sums of few values whose float32 roundings differ where their integers may not."""
@@ -315,6 +336,28 @@ def test_wrong_input_is_one_line(arguments, message):
     assert "\n" not in str(error.value)
 
 
-def test_image_without_caption_is_an_error_of_the_other_direction():
-    with pytest.raises(ValueError, match=r"image 0 \(pid 1\) has no match in text_pids"):
-        bidirectional_metrics(FEATURES[2:], FEATURES, PIDS[2:], PIDS)
+@pytest.mark.parametrize("second_score", [False, True])
+def test_image_that_no_text_describes_is_found_by_texts_and_asks_for_none(second_score):
+    generator = np.random.default_rng(3)
+    image_pids, text_pids = generator.integers(0, 40, 700), generator.integers(0, 30, 600)
+    texts, images = (generator.standard_normal((len(p), 8)) for p in (text_pids, image_pids))
+    added = generator.random((600, 700), np.float32) if second_score else None
+    distractors = ~np.isin(image_pids, text_pids)
+    assert distractors.sum() > 100
+    t2i, i2t = bidirectional_ranks(texts, images, text_pids, image_pids, added)
+    if not second_score:
+        one_way = relevant_ranks(texts, images, text_pids, image_pids)
+        np.testing.assert_array_equal(t2i.ranks, one_way.ranks)
+
+    described = None if added is None else added[:, ~distractors]
+    sides = texts, images[~distractors], text_pids, image_pids[~distractors]
+    t2i_described, i2t_described = bidirectional_ranks(*sides, described)
+    for name in ("ranks", "items", "starts"):
+        np.testing.assert_array_equal(getattr(i2t, name), getattr(i2t_described, name))
+    assert summarise(i2t) == summarise(i2t_described)
+    assert summarise(t2i)["r1"] < summarise(t2i_described)["r1"]
+
+
+def test_text_of_nobody_is_an_error_of_both_directions():
+    with pytest.raises(ValueError, match=r"text 0 \(pid 1\) has no match in image_pids"):
+        bidirectional_metrics(FEATURES, FEATURES[2:], PIDS, PIDS[2:])

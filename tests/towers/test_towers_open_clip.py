@@ -265,12 +265,34 @@ def test_pickled_code_is_refused_and_not_run(tmp_path, folder, name):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x89PNG\r\n\x1a\n picture", "it is no file of torch, but begins with b'\\x89PNG"),
+        (b"version https://git-lfs.github.com/spec/v1", "begins with b'version https://'"),
+        (b"hello world", "begins with b'hello world'"),
+        (b"", "it is empty"),
+        (b"\x80", "cannot be read as weights: "),
+        (b"PK\x03\x04", "cannot be read as weights: "),
+    ],
+)
+def test_a_file_that_is_none_of_weights_is_told_as_such(tmp_path, content, reason):
+    (tmp_path / "weights.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"weights\.pt: cannot be read as weights") as caught:
+        vision_tower(tmp_path / "weights.pt")
+    assert reason in str(caught.value)
+    assert "pickled objects" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_torchscript_program_is_refused(folder):
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(folder / "program.pt"))
-    with pytest.raises(ValueError, match=r"program.pt: cannot be read as weights") as caught:
+    with pytest.raises(ValueError, match=r"program.pt: is a TorchScript archive") as caught:
         vision_tower(folder / "program.pt")
-    assert "\n" not in str(caught.value)
+    _, load, save = str(caught.value).splitlines()  # the two lines that convert it
+    assert "torch.jit.load" in load
+    assert "torch.save" in save
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"\xff" * 64])

@@ -14,21 +14,30 @@ CHUNK_WEIGHTS = 2_000_000
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
+# Resamples of few identities hardly differ: their quantiles are far too close together.
+FEWEST_CLUSTERS = 20
+TOO_FEW = f"No interval over fewer than {FEWEST_CLUSTERS} identities: so few tell little of others."
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the ends of its confidence interval."""
+    """A mean and the ends of its confidence interval, None where too little is known for one."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
+        return self.ends is not None and (self.ends[0] > 0 or self.ends[1] < 0)
 
     def markdown(self) -> str:
         """Such as `[-0.31, +2.75]`."""
-        return f"[{self.low:+z.2f}, {self.high:+z.2f}]"
+        return "[–]" if self.ends is None else f"[{self.ends[0]:+z.2f}, {self.ends[1]:+z.2f}]"
 
 
 def paired_bootstrap(
@@ -59,7 +68,7 @@ def paired_bootstraps(
     c and n_c its number of queries.
 
     The interval covers the choice of queries, for these trained models. It does not cover the
-    variation between training runs.
+    variation between training runs. Below `FEWEST_CLUSTERS` there is a mean alone.
 
     Args:
         differences: [Q] by metric, result of one system less that of the other, per query.
@@ -71,6 +80,8 @@ def paired_bootstraps(
     _, cluster_Q = np.unique(pids, return_inverse=True)
     queries_C = np.bincount(cluster_Q)
     clusters, metrics = len(queries_C), len(differences)
+    if clusters < FEWEST_CLUSTERS:
+        return {metric: Interval(float(np.mean(of_Q))) for metric, of_Q in differences.items()}
     sums_CM = np.empty((clusters, metrics))
     for column, difference_Q in enumerate(differences.values()):
         sums_CM[:, column] = np.bincount(cluster_Q, weights=difference_Q)

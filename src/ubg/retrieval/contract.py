@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ubg.data.images.normalisation import Normalisation
 from ubg.data.text.captions import T5_FIELDS
+from ubg.params import LrFactors
 
 TowerConfigs = dict[str, dict[str, Any]]
 
@@ -20,11 +21,13 @@ class RetrievalModel(nn.Module, ABC):
     Attributes:
         normalisation: of the images.
         caption_fields: names in a batch of the captions' token ids and of their mask.
+        per_identity: how names of weights begin that are of a row for each training identity.
         inner: submodules whose parts are told as if they were parts of this model.
     """
 
     normalisation: Normalisation
     caption_fields: tuple[str, str] = T5_FIELDS
+    per_identity: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
 
     @abstractmethod
@@ -63,6 +66,14 @@ class RetrievalModel(nn.Module, ABC):
         """What is saved of a trained model, a file each: "model" is all that retrieval needs."""
         return {"model": self}
 
+    def own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the system's published code under the names that they have here."""
+        return state
+
     @abstractmethod
     def pretrained_modules(self) -> list[nn.Module]:
         """Modules that hold pretrained weights; all others start at random."""
+
+    def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
+        """Modules that learn at factors of their own, in place of those that the params name."""
+        return []

@@ -12,6 +12,7 @@ UNITS = 2.0**26
 UNIT_BITS = 26
 SEGMENT = 128  # similarities that are counted at once, and searched where some are too near
 CACHE_LINE = 16  # float32 values
+MANY = 256  # relevant items of a query, from which on a search beats counting for each of them
 UNKNOWN = np.iinfo(np.int64).min
 
 
@@ -76,18 +77,14 @@ def sort_pairs(
 ) -> None:
     """Fill `exact` with the similarity of each query to its items, in units of 2^-52.
 
-    Sorts each query's items, given in ascending order, by falling similarity. It is an insertion
-    sort: the lists are short, and for long ones the counting costs more than the sorting.
+    Sorts each query's items, given in ascending order, by falling similarity.
     """
     for query in range(len(starts) - 1):
-        for p in range(starts[query], starts[query + 1]):
-            item = items[p]
-            similarity = _similarity(query_codes, item_codes, added, query, item)
-            free = p
-            while free > starts[query] and exact[free - 1] < similarity:
-                exact[free], items[free] = exact[free - 1], items[free - 1]
-                free -= 1
-            exact[free], items[free] = similarity, item
+        start, stop = starts[query], starts[query + 1]
+        for p in range(start, stop):
+            exact[p] = _similarity(query_codes, item_codes, added, query, items[p])
+        order = np.argsort(-exact[start:stop], kind="mergesort")  # a stable sort: ties keep order
+        exact[start:stop], items[start:stop] = exact[start:stop][order], items[start:stop][order]
 
 
 @njit(nogil=True, cache=True)
@@ -117,6 +114,78 @@ def _find_between(
 
 
 @njit(nogil=True, cache=True)
+def _first_below(falling: NDArray[np.float32], value: np.float32) -> int:
+    """How many values at the beginning are not below `value`."""
+    place, left = 0, len(falling)
+    while left > 0:
+        half = (left + 1) // 2
+        # Not a branch, which would be mispredicted.
+        place += half * (falling[place + half - 1] >= value)
+        left -= half
+    return place
+
+
+@njit(nogil=True, cache=True)
+def _first_beaten(
+    exact: NDArray[np.int64], items: NDArray[np.int64], similarity: np.int64, item: int
+) -> int:
+    """The place among relevant items, most similar first, from which on `item` beats them."""
+    left, right = 0, len(exact)
+    while left < right:
+        middle = (left + right) // 2
+        if similarity > exact[middle] or (similarity == exact[middle] and item < items[middle]):
+            right = middle
+        else:
+            left = middle + 1
+    return left
+
+
+@njit(nogil=True, cache=True)
+def _search_winners(
+    row: NDArray[np.float32],
+    query: int,
+    first_item: int,
+    query_codes: NDArray[np.int32],
+    item_codes: NDArray[np.int32],
+    added: NDArray[np.float32],
+    items: NDArray[np.int64],
+    exact: NDArray[np.int64],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    winners: NDArray[np.int64],
+) -> None:
+    """Add 1 to `winners` at the first relevant item of one query that each item here beats."""
+    for c in range(len(row)):
+        item = first_item + c
+        place = _first_below(high, row[c])
+        near = place
+        while near > 0 and low[near - 1] <= row[c]:
+            near -= 1
+            if items[near] == item or place - near == SEGMENT:
+                break
+        if near < place:
+            if items[near] == item:
+                place = near + 1
+            else:
+                similarity = _similarity(query_codes, item_codes, added, query, item)
+                place = _first_beaten(exact, items, similarity, item)
+        if place < len(winners):
+            winners[place] += 1
+
+
+@njit(nogil=True, cache=True)
+def add_up_searched(starts: NDArray[np.int64], winners: NDArray[np.int64]) -> None:
+    """Turn `winners` of the queries of many relevant items into sums, once all is counted.
+
+    What beats a relevant item beats all less similar ones.
+    """
+    for query in range(len(starts) - 1):
+        if starts[query + 1] - starts[query] > MANY:
+            for k in range(starts[query] + 1, starts[query + 1]):
+                winners[k] += winners[k - 1]
+
+
+@njit(nogil=True, cache=True)
 def count_winners(
     tile: NDArray[np.float32],
     width: int,
@@ -136,12 +205,29 @@ def count_winners(
 
     The items are the first `width` columns of the tile; what lies beyond them pads its rows. The
     pairs of query q are `starts[q]` to `starts[q + 1]`, most similar first. A similarity of the
-    tile above `high` wins, one below `low` loses; between the two the integers decide.
+    tile above `high` wins, one below `low` loses; between the two the integers decide. Of a query
+    of many pairs the numbers are those that `add_up_searched` adds up.
     """
     similarities = np.empty(SEGMENT, np.int64)
     unsure = np.empty(SEGMENT, np.int64)
     for r in range(tile.shape[0]):
         query = first_query + r
+        pairs = slice(starts[query], starts[query + 1])
+        if pairs.stop - pairs.start > MANY:
+            _search_winners(
+                tile[r, :width],
+                query,
+                first_item,
+                query_codes,
+                item_codes,
+                added,
+                items[pairs],
+                exact[pairs],
+                low[pairs],
+                high[pairs],
+                winners[pairs],
+            )
+            continue
         for first in range(0, width, SEGMENT):
             segment = tile[r, first : min(first + SEGMENT, width)]
             some_known = False

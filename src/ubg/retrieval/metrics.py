@@ -32,6 +32,8 @@ def bidirectional_metrics(
 ) -> dict[str, dict[str, float]]:
     """Return `retrieval_metrics` of both directions, `{"t2i": .., "i2t": ..}`, from one product.
 
+    Image to text is over the images that have a text; the others are distractors.
+
     Args:
         text_features: [T, D], rows of any length.
         image_features: [I, D], rows of any length.
@@ -39,7 +41,7 @@ def bidirectional_metrics(
         image_pids: [I], integers.
 
     Raises:
-        ValueError: as `retrieval_metrics`, in either direction.
+        ValueError: as `retrieval_metrics`, with the texts as queries.
     """
     text_to_image, image_to_text = bidirectional_ranks(
         text_features, image_features, text_pids, image_pids

@@ -102,8 +102,23 @@ def read_added(added_TI: "Array | None", texts: int, images: int) -> NDArray[np.
     return np.ascontiguousarray(added, np.float32)
 
 
+def require_matches(queries: Side, gallery: Side) -> None:
+    """Check that every query has somebody to find.
+
+    Raises:
+        ValueError: a query without a relevant item.
+    """
+    matched_Q = np.isin(queries.pids, gallery.pids)
+    if not matched_Q.all():
+        query = int(np.argmin(matched_Q))
+        raise ValueError(
+            f"{queries.name} {query} (pid {queries.pids[query]}) has no match in "
+            f"{gallery.name}_pids; remove it or complete the {gallery.name} side"
+        )
+
+
 def relevant_pairs(queries: Side, gallery: Side, added_QG: NDArray[np.float32]) -> RelevantPairs:
-    """Pair each query with the gallery items of its identity.
+    """Pair each query with the gallery items of its identity, of which there may be none.
 
     Args:
         queries: they ask.
@@ -111,7 +126,7 @@ def relevant_pairs(queries: Side, gallery: Side, added_QG: NDArray[np.float32]) 
         added_QG: second score of each pair; [0, 0] for none.
 
     Raises:
-        ValueError: sides of different dimension, or a query without a relevant item.
+        ValueError: sides of different dimension.
     """
     from ubg.retrieval.counting import UNITS, sort_pairs
 
@@ -125,12 +140,6 @@ def relevant_pairs(queries: Side, gallery: Side, added_QG: NDArray[np.float32]) 
     sorted_pids_G = gallery.pids[by_pid_G]
     first_Q = np.searchsorted(sorted_pids_G, queries.pids, "left")
     relevant_Q = np.searchsorted(sorted_pids_G, queries.pids, "right") - first_Q
-    if not relevant_Q.all():
-        query = int(np.argmin(relevant_Q))
-        raise ValueError(
-            f"{queries.name} {query} (pid {queries.pids[query]}) has no match in "
-            f"{gallery.name}_pids; remove it or complete the {gallery.name} side"
-        )
     starts = np.concatenate(([0], np.cumsum(relevant_Q)))
     query_P = np.repeat(np.arange(len(relevant_Q)), relevant_Q)
     items_P = by_pid_G[np.arange(starts[-1]) + (first_Q - starts[:-1])[query_P]]

@@ -31,6 +31,7 @@ from ubg.retrieval.pairs import (
     read_added,
     read_side,
     relevant_pairs,
+    require_matches,
     thread_count,
 )
 
@@ -96,6 +97,7 @@ def relevant_ranks(
     with ThreadPoolExecutor(thread_count()) as pool:
         queries = read_side("query", query_features, query_pids, pool)
         gallery = read_side("gallery", gallery_features, gallery_pids, pool)
+        require_matches(queries, gallery)
         direction = _Direction(queries, gallery, read_added(None, 0, 0))
         _count(direction, None, pool)
     return direction.ranking()
@@ -110,7 +112,9 @@ def bidirectional_ranks(
 ) -> tuple[Ranking, Ranking]:
     """Return `relevant_ranks` text-to-image and image-to-text, both from one similarity product.
 
-    With a second score, similarity is its sum with the cosine.
+    An image of somebody whom no text describes is a distractor: every text may find it, and it is
+    no query from image to text. Those queries are the images that have a text, in their order. With
+    a second score, similarity is its sum with the cosine.
 
     Args:
         text_features: [T, D], rows of any length.
@@ -120,12 +124,13 @@ def bidirectional_ranks(
         added_TI: a second score of each pair, within -16 to 16, taken in units of 2^-26.
 
     Raises:
-        ValueError: as `relevant_ranks`, in either direction; or a second score of another shape,
-            not finite or out of range.
+        ValueError: as `relevant_ranks`, with the texts as queries; or a second score of another
+            shape, not finite or out of range.
     """
     with ThreadPoolExecutor(thread_count()) as pool:
         texts = read_side("text", text_features, text_pids, pool)
         images = read_side("image", image_features, image_pids, pool)
+        require_matches(texts, images)
         added = read_added(added_TI, len(texts.pids), len(images.pids))
         text_to_image, image_to_text = pool.map(
             _Direction, (texts, images), (images, texts), (added, added.T)
@@ -170,7 +175,8 @@ class _Direction:
         )
 
     def ranking(self) -> Ranking:
-        return Ranking(self.ranks, self.pairs.items, self.pairs.starts)
+        """Of the queries that have a relevant item."""
+        return Ranking(self.ranks, self.pairs.items, np.unique(self.pairs.starts))
 
 
 def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExecutor) -> None:
@@ -180,6 +186,8 @@ def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExe
     BLAS would keep its threads spinning between two products, on the cores that do the counting.
     """
     from threadpoolctl import threadpool_limits
+
+    from ubg.retrieval.counting import add_up_searched
 
     queries_QD, gallery_GD = forward.queries.rounded, forward.gallery.rounded
     added_QG = forward.added_QG
@@ -207,4 +215,5 @@ def _count(forward: _Direction, backward: _Direction | None, pool: ThreadPoolExe
     with threadpool_limits(1, "blas"):
         for winners in pool.map(count_tiles, range(thread_count())):
             for direction, winners_P in zip(directions, winners, strict=True):
+                add_up_searched(direction.pairs.starts, winners_P)
                 direction.ranks += winners_P

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPVisionConfig, PretrainedConfig, SiglipVisionConfig
 
-from ubg.towers.sources import find_file, read_json, read_state_dict
+from ubg.runtime.hub import find_file
+from ubg.towers.sources import read_json, read_state_dict
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHT_NAMES = (

@@ -16,8 +16,9 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers import logging as transformers_logging
 
 from ubg.data.images.normalisation import Normalisation
+from ubg.runtime.hub import find_file
 from ubg.towers import open_clip
-from ubg.towers.sources import find_file, read_json, read_state_dict, reason
+from ubg.towers.sources import read_json, read_state_dict, reason
 
 M = TypeVar("M", bound=PreTrainedModel)
 Family = Literal["clip", "siglip"]

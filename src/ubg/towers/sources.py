@@ -1,64 +1,25 @@
-"""Reading of untrusted files of pretrained models, on disk or on the hub."""
+"""Reading of untrusted files of pretrained models."""
 
 import json
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from huggingface_hub import hf_hub_download, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-)
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 LARGEST_JSON = 2**20  # bytes
+PREFIXES = ("module.", "_orig_mod.")
+TORCH_BEGINS = (b"PK", b"\x80")  # a zip archive, or a pickle in the older form
 
 
 def reason(error: Exception) -> str:
     """What an error of a library says, on one line."""
     if isinstance(error, UnpicklingError):
         return "it holds pickled objects, and only tensors are unpickled"
-    return " ".join(str(error).split())[:300]
-
-
-def find_file(source: str, name: str) -> Path | None:
-    """The file `name` of a folder or of a hub repository (fetched or cached), if there is one.
-
-    Without a connection a repository holds what the cache has of it.
-
-    Raises:
-        ValueError: `source` is neither, or the hub cannot be reached and nothing is cached.
-    """
-    if Path(source).is_dir():
-        path = Path(source) / name
-        return path if path.is_file() else None
-    try:
-        return Path(hf_hub_download(source, name))
-    except EntryNotFoundError as error:
-        if not isinstance(error, LocalEntryNotFoundError) or _is_cached(source):
-            return None
-        raise ValueError(
-            f"{source}: is no folder, the hub cannot be reached, and its cache has nothing of "
-            "that name; see the path, or download the model on a machine with a connection"
-        ) from error
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise ValueError(
-            f"{source}: is no folder, and no model on the hub can be read: {reason(error)}"
-        ) from error
-
-
-def _is_cached(name: str) -> bool:
-    try:
-        snapshot_download(name, local_files_only=True)
-    except LocalEntryNotFoundError:
-        return False
-    return True
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -81,29 +42,59 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The weights in a safetensors file, or in one that `torch.save` wrote; no object is unpickled.
 
-    A training checkpoint with its weights under `state_dict`, and names that begin with `module.`
-    as data parallelism leaves them, are read too.
+    A training checkpoint with its weights under `model` or `state_dict` is read too, and names that
+    begin with `module.` or `_orig_mod.`, as data parallelism and `torch.compile` leave them.
 
     Raises:
         ValueError: it cannot be read, or holds anything else than named tensors.
     """
+    if _is_torchscript(path):
+        raise ValueError(
+            f"{path}: is a TorchScript archive, which holds code; if you trust it, convert it by\n"
+            f"    state = torch.jit.load({str(path)!r}, map_location='cpu').state_dict()\n"
+            f"    torch.save(state, {str(path.with_suffix('.state_dict.pt'))!r})"
+        )
     state: Any
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)
         else:
+            _refuse_other_files(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError, UnpicklingError) as error:
+    except Exception as error:  # the file is from outside, and damage shows in many ways
         raise ValueError(
             f"{path}: cannot be read as weights: {reason(error)}; "
             "give safetensors, or a state dict as torch.save writes it"
         ) from error
-    if isinstance(state, dict):
-        state = state.get("state_dict", state)
+    for wrapper in ("model", "state_dict"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise ValueError(f"{path}: is not a dictionary of named tensors; give a state dict")
-    if all(name.startswith("module.") for name in state):
-        return {name.removeprefix("module."): value for name, value in state.items()}
+    return _without_prefixes(state)
+
+
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    for prefix in PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return _without_prefixes({n.removeprefix(prefix): value for n, value in state.items()})
     return state
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Say of a picture, a text or a pointer to a large file that it is none of torch's."""
+    with path.open("rb") as file:
+        begin = file.read(16)
+    if not begin:
+        raise ValueError("it is empty")
+    if not begin.startswith(TORCH_BEGINS):
+        raise ValueError(f"it is no file of torch, but begins with {begin!r}")

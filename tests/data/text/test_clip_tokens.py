@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 
 from ubg.data.text.clip_tokens import count_tokens
 from ubg.data.text.normalise import normalise_caption
-from ubg.data.text.tokenizers import clip_tokenizer
+from ubg.data.text.tokenizers import clip_tokenizer, token_ids
 
 
 @pytest.fixture(scope="module")
 def length():
     tokenizer = clip_tokenizer()
-    return lambda text: len(tokenizer(normalise_caption(text))["input_ids"])
+    return lambda text: len(token_ids(tokenizer, [normalise_caption(text)])[0])
 
 
 def test_lengths_are_those_of_the_tokenizer_of_the_text_tower(length):
     texts = ["A man.", "  a\u200b man .\n", "红色 coat", "x" * 300, "\ud800", "it's 1,80 m", "É"]
+    texts += ["a <|endoftext|> b", "<|startoftext|>"]
     assert count_tokens(texts).tolist() == [length(text) for text in texts]
     assert length("A man.") == 5  # begin, a, man, full stop, end
 

@@ -1,8 +1,11 @@
 import json
+from io import BytesIO
 
 import pytest
 import sentencepiece
-from transformers import AutoTokenizer, CLIPTokenizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer, CLIPConfig, CLIPTokenizer, T5Config
 
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.data.text.normalise import normalise_caption
@@ -11,6 +14,8 @@ from ubg.data.text.tokenizers import (
     describe_tokenizer,
     fit_tokenizer,
     load_tokenizer,
+    refuse_unknown,
+    token_ids,
 )
 
 COLOURS = ("red", "blue", "black", "white", "grey", "green", "brown", "yellow", "purple")
@@ -82,6 +87,159 @@ def test_impossible_requests_are_one_clear_line(tmp_path):
     with pytest.raises(ValueError, match=r"absent.* cannot be loaded") as caught:
         load_tokenizer(tmp_path / "absent")
     assert "\n" not in str(caught.value)
+
+
+# Where NFKC of SentencePiece's own kind, its special pieces and its blanks show.
+ODD = [
+    "",
+    "a </s> man",
+    "</s>",
+    "<pad></s><unk> <extra_id_3>",
+    "＜/s＞ a",
+    "Ｗide ＬＥＴＴＥＲＳ ①",
+    "红色 coat",
+    "e\u0301 \ufb01ne ▁ red▁coat",
+    "un-seen; words?! 🙂",
+]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A folder as google/t5-v1_1-base is, whose only vocabulary is a `spiece.model`; the model."""
+    model = BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CAPTIONS),
+        model_writer=model,
+        vocab_size=120,
+        hard_vocab_limit=False,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    folder = tmp_path_factory.mktemp("published")
+    (folder / "spiece.model").write_bytes(model.getvalue())
+    T5Config().save_pretrained(folder)
+    settings = {"extra_ids": 100, "tokenizer_class": "T5Tokenizer", "model_max_length": 512}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder, sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+
+def test_a_spiece_model_alone_gives_the_ids_of_sentencepiece(published, tmp_path):
+    folder, model = published
+    tokenizer = load_tokenizer(folder)
+    tokenizer.save_pretrained(tmp_path)
+    texts = [normalise_caption(text) for text in [*CAPTIONS[::50], *ODD]]
+    expected = [[*model.encode(text), 1] for text in texts]
+    for loaded in (tokenizer, load_tokenizer(str(folder)), load_tokenizer(tmp_path)):
+        assert len(loaded) == len(model)
+        assert token_ids(loaded, texts) == expected
+        assert token_ids(loaded, texts, special=False) == [ids[:-1] for ids in expected]
+
+
+@settings(deadline=None, max_examples=200)
+@given(text=st.text(max_size=40) | st.text("a re</s>pdunk\uff1c", max_size=20))
+def test_a_spiece_model_gives_the_ids_of_sentencepiece_for_any_text(published, text):
+    folder, model = published
+    text = normalise_caption(text)
+    assert token_ids(load_tokenizer(folder), [text]) == [[*model.encode(text), 1]]
+
+
+@pytest.mark.parametrize("spoil", [lambda model: model[:200], lambda model: b"no model"])
+def test_a_spiece_model_that_is_none_is_named(published, tmp_path, spoil):
+    folder, _ = published
+    (tmp_path / "spiece.model").write_bytes(spoil((folder / "spiece.model").read_bytes()))
+    with pytest.raises(ValueError, match=r"cannot be loaded from spiece\.model: ") as caught:
+        load_tokenizer(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_spiece_model_of_another_family_is_refused(tmp_path):
+    model = BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CAPTIONS), model_writer=model, vocab_size=40, minloglevel=2
+    )
+    (tmp_path / "spiece.model").write_bytes(model.getvalue())
+    with pytest.raises(ValueError, match="are not its first three pieces, as in T5"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_folder_without_a_vocabulary_is_refused(tmp_path):
+    """Transformers would make a tokenizer of it to which every word is unknown."""
+    T5Config().save_pretrained(tmp_path)
+    for source in (tmp_path, str(tmp_path)):
+        with pytest.raises(ValueError, match=r"has no vocabulary: neither tokenizer\.json nor"):
+            load_tokenizer(source)
+    (tmp_path / "vocab.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"has no merges\.txt beside its vocab\.json; add it"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    with pytest.raises(
+        ValueError, match=r"which has no use for .*; its tokenizer\.json is missing"
+    ):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"version": "1.0", "mod')
+    with pytest.raises(ValueError, match=r"cannot be loaded from tokenizer\.json: ") as caught:
+        load_tokenizer(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("left", ["vocab.json", "merges.txt"])
+def test_a_clip_with_half_a_vocabulary_is_refused(tmp_path, left):
+    CLIPConfig().save_pretrained(tmp_path)
+    (tmp_path / left).write_text("{}")
+    with pytest.raises(ValueError, match=r"has no (vocab\.json|merges\.txt) beside its") as caught:
+        clip_tokenizer(tmp_path)
+    assert left in str(caught.value)
+
+
+def test_a_clip_by_name_without_a_vocabulary_is_refused(tmp_path, monkeypatch):
+    """As its name and a cache without the tokenizer's files."""
+    from huggingface_hub import constants
+
+    for name, value in {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": True}.items():
+        monkeypatch.setattr(constants, name, value)
+    with pytest.raises(
+        ValueError, match=r"someone/clip' cannot be loaded: .* hub cannot be reached"
+    ):
+        clip_tokenizer("someone/clip")
+    cached = tmp_path / "models--someone--clip"
+    (cached / "snapshots/0123456789abcdef").mkdir(parents=True)
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text("0123456789abcdef")
+    CLIPConfig().save_pretrained(cached / "snapshots/0123456789abcdef")
+    with pytest.raises(ValueError, match="'someone/clip' has no vocabulary"):
+        clip_tokenizer("someone/clip")
+
+
+def test_what_looks_like_a_special_token_is_plain_text(fitted):
+    tokenizer, _ = fitted
+    for text in ["a </s> man", "a <PAD> man", "＜/S＞", "<unk>x"]:
+        (ids,) = token_ids(tokenizer, [text])
+        assert ids[-1] == 1
+        assert not {0, 1} & set(ids[:-1])
+        captions = TokenisedCaptions(tokenizer, [text, "a man"], 64)
+        assert captions.batch(captions.lengths.argsort()[-1:])["caption_ids_t5"].tolist() == [ids]
+    assert token_ids(tokenizer, CAPTIONS[:9]) == tokenizer(CAPTIONS[:9])["input_ids"]
+    clip = clip_tokenizer()
+    (ids,) = token_ids(clip, ["a <|endoftext|> <|startoftext|> man"])
+    assert [i for i in ids if i >= 49406] == [49406, 49407]
+    assert clip.decode(ids[1:-1]).replace(" ", "") == "a<|endoftext|><|startoftext|>man"
+
+
+def test_too_many_unknown_tokens_are_an_error_that_a_param_accepts(fitted):
+    tokenizer, _ = fitted
+    captions = TokenisedCaptions(tokenizer, ["a red coat", "红 a"], 64)
+    share = captions.share_of(tokenizer.unk_token_id)
+    assert share == pytest.approx(1 / 6)
+    assert captions.share_of(None) == 0
+    refuse_unknown(share, 0.2)
+    with pytest.raises(ValueError, match=r"^tokenizer\.max_unknown: .* 16\.7 % .* 1 % are allowed"):
+        refuse_unknown(share, 0.01)
+    clip = clip_tokenizer()
+    ends = TokenisedCaptions(clip, ["a red coat", ""], 77).share_of(clip.unk_token_id)
+    assert ends == 0
 
 
 def test_facts_count_tokens_and_unknowns(fitted):

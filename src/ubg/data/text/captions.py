@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ubg.data.text.normalise import normalise_caption
+from ubg.data.text.tokenizers import token_ids
 
 TOKENISE_AT_ONCE = 10_000
 
@@ -43,8 +44,7 @@ class TokenisedCaptions:
         ids_by_caption = []
         for start in range(0, len(captions), TOKENISE_AT_ONCE):
             texts = [normalise_caption(text) for text in captions[start : start + TOKENISE_AT_ONCE]]
-            encoded = tokenizer(texts, return_attention_mask=False, verbose=False)
-            for ids in encoded["input_ids"]:
+            for ids in token_ids(tokenizer, texts):
                 if len(ids) > max_tokens:
                     self.truncated += 1
                     ids = [*ids[: max_tokens - 1], ids[-1]]
@@ -60,6 +60,11 @@ class TokenisedCaptions:
     def distinct_ids(self) -> NDArray[np.int64]:
         """The token ids that occur, ascending; that of padding among them."""
         return np.unique(self._ids).astype(np.int64)
+
+    def share_of(self, token_id: int | None) -> float:
+        """Share of a token among all but the final ones; 0 where there is no such token."""
+        inner = np.delete(self._ids[:-1], self._offsets + self.lengths - 1)
+        return float(np.mean(inner == token_id)) if token_id is not None and len(inner) else 0.0
 
     def batch(self, rows: NDArray[np.int64]) -> dict[str, torch.Tensor]:
         """The captions of `rows`, padded to the longest of them.

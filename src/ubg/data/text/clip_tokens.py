@@ -51,4 +51,8 @@ def _tokenizer() -> Any:
     letters = sorted(ByteLevel.alphabet())
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(vocab={token: id_ for id_, token in enumerate(tokens)}, merges=merges)
+    return CLIPTokenizer(
+        vocab={token: id_ for id_, token in enumerate(tokens)},
+        merges=merges,
+        split_special_tokens=True,
+    )
