@@ -205,6 +205,8 @@ FAULTS = [
             ),
         )
     ],
+    ("params.yaml", "index: null", "index: x.npy", ["params.yaml: noise: ", "needs the rate"]),
+    ("params.yaml", "index: null", "index: ../x.npy", ["params.yaml: noise.index: '../x.npy'"]),
     (
         "configs/datasets/synthpedes.yaml",
         "format: cuhk_pedes",

@@ -111,8 +111,8 @@ def test_generation_is_measured_beside_its_floors_and_drawn(project):
     generation = json.loads((project / "metrics/phase4.json").read_text())["generation"]
     for name in ("ce", "unigram_ce", "position_unigram_ce"):
         assert 0 < generation[name] < 100
-    low, high = generation["shuffled_caption_gap_low"], generation["shuffled_caption_gap_high"]
-    assert low <= generation["shuffled_caption_gap"] <= high
+    assert math.isfinite(generation["shuffled_caption_gap"])
+    assert "shuffled_caption_gap_low" not in generation  # of six people there is no interval
     drawn = {path.name for path in (project / "plots/phase4/generation").iterdir()}
     assert drawn == {"from_captions.png"}
 
@@ -176,7 +176,7 @@ def test_number_of_processes_is_followed_by_the_training_stages(project):
     edit(project / "params.yaml", "processes: 1", "processes: 2")
     changed = status(project)
     run(project, "git", "checkout", "params.yaml")
-    assert changed == {f"train_{name}" for name in SYSTEMS}
+    assert changed == {"prepare_annotations", *(f"train_{name}" for name in SYSTEMS)}
 
 
 def test_every_other_data_set_has_stages_of_its_own(project):
@@ -220,7 +220,10 @@ EVALUATIONS = {f"evaluate_{name}" for name in SYSTEMS}
         ("systems/irra/objective.py", {"train_irra", "evaluate_irra"}),
         ("losses/mlm.py", {"train_irra"}),
         ("comparison/ablation.py", {"compare"}),
-        ("figures/style.py", {"prepare_annotations", "pack_images", "compare", *EVALUATIONS}),
+        (
+            "figures/style.py",
+            {"prepare_annotations", "pack_images", "fit_vqgan", "compare", *EVALUATIONS},
+        ),
         ("evaluation/cmc.py", EVALUATIONS),
         ("plan/table.py", set()),
         ("params/training.py", set()),
@@ -277,7 +280,7 @@ def test_a_key_that_is_not_listed_is_noticed(project):
 def test_a_knob_of_a_preset_can_be_set_by_its_name(project):
     chosen = "configs/scales/tiny.yaml:training.sampler=identity"
     told = run(project, "dvc", "exp", "run", "-n", "people", "train_phase2", "-S", chosen)
-    assert stages_run(told) == {"train_phase2"}
+    assert stages_run(told) == {"prepare_annotations", "train_phase2"}  # are there such batches?
     assert "sampler: identity" in (project / "configs/scales/tiny.yaml").read_text()
     restore(project)
 

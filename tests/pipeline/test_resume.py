@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from conftest import write_cuhk_miniature
 
+from ubg.runtime.locks import locked
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -200,6 +202,37 @@ def test_one_of_two_processes_killed_ends_the_other_and_a_rerun_goes_on(two_proc
     output = finish(stage(two_processes, "stages/train.py", "phase4"))
     assert output.count("resuming from") == 1
     assert results(two_processes) == expected
+
+
+@pytest.mark.parametrize("copies", [1, 2], ids=["one tree", "copies with one checkpoints"])
+def test_of_runs_at_the_same_time_one_trains_and_all_have_the_result(
+    prepared, tmp_path, monkeypatch, expected, copies
+):
+    monkeypatch.setenv("UBG_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    projects = [tmp_path / f"project_{number}" for number in range(copies)]
+    for project in projects:
+        shutil.copytree(prepared, project)
+        (project / "checkpoints").mkdir(exist_ok=True)
+    process = stage(projects[0], "stages/train.py", "phase4")
+    reached = when_saved(1)
+    while not reached(tmp_path / "checkpoints"):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.0005)
+    process.kill()
+    process.communicate()
+    (folder,) = (tmp_path / "checkpoints").glob("phase4-*")
+
+    with locked(folder):
+        runs = [stage(project, "stages/train.py", "phase4") for project in [*projects, project]]
+        for run in runs:
+            words = f"waiting for {folder}: process {os.getpid()} on "
+            assert any(words in line for line in run.stdout), "does not wait"
+    outputs = [finish(run) for run in runs]
+    assert all("resuming from" in output for output in outputs)
+    assert sum("validation r1" in output for output in outputs) == 1
+    for project in projects:
+        assert results(project) == expected
+    assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ class Regression(nn.Module):
     def pretrained_modules(self):
         return []
 
+    def lr_factors(self):
+        return []
+
     def saved_parts(self):
         return {"model": self, "head": self.layers[3]}
 

@@ -5,6 +5,7 @@ import sections
 import torch
 from torch import nn
 
+from ubg.params import LrFactors
 from ubg.training.optimiser import build_optimiser, parameter_groups, set_learning_rates
 
 PARAMS = sections.optimiser(
@@ -18,22 +19,26 @@ PARAMS = sections.optimiser(
 )
 
 
-class TwoParts(nn.Module):
+class ThreeParts(nn.Module):
     def __init__(self):
         super().__init__()
         self.loaded = nn.Linear(3, 3)
         self.new = nn.Linear(3, 2)
+        self.own = nn.Linear(3, 2)
         self.frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
 
     def pretrained_modules(self):
         return [self.loaded]
 
+    def lr_factors(self):
+        return [(self.own, LrFactors(weight=3.0, bias=0.5))]
+
 
 def test_each_kind_has_its_rate_and_decay():
-    model = TwoParts()
+    model = ThreeParts()
     found = {
         id(parameter): (group["lr"], group["weight_decay"])
-        for group in parameter_groups(model, model.pretrained_modules(), PARAMS)
+        for group in parameter_groups(model, PARAMS)
         for parameter in group["params"]
     }
     expected = {
@@ -41,6 +46,8 @@ def test_each_kind_has_its_rate_and_decay():
         id(model.loaded.bias): (2e-5, 0.0),
         id(model.new.weight): (5e-5, 4e-5),
         id(model.new.bias): (1e-4, 0.0),
+        id(model.own.weight): (3e-5, 4e-5),
+        id(model.own.bias): (5e-6, 0.0),
     }
     assert found.keys() == expected.keys()
     for key, values in expected.items():
@@ -48,8 +55,14 @@ def test_each_kind_has_its_rate_and_decay():
 
 
 def test_schedule_scales_the_peak_however_often_it_is_set():
-    optimiser = build_optimiser(TwoParts(), PARAMS)
+    optimiser = build_optimiser(ThreeParts(), PARAMS)
     peaks = [group["lr"] for group in optimiser.param_groups]
     for factor in (0.1, 0.5, 0.5):
         set_learning_rates(optimiser, factor)
     assert [group["lr"] for group in optimiser.param_groups] == [0.5 * peak for peak in peaks]
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_eps_is_that_of_the_params(name):
+    params = PARAMS.model_copy(update={"name": name, "eps": 1e-3})
+    assert {group["eps"] for group in build_optimiser(ThreeParts(), params).param_groups} == {1e-3}

@@ -1,40 +1,28 @@
-"""What a run makes of its params before it trains."""
+"""What stops a run before its system is built."""
 
-import pandas as pd
+from types import SimpleNamespace
+
 import pytest
-import sections
+from tiny_models import tiny_scale
 
-from ubg.training import run
-
-ROWS = pd.DataFrame({"pid": [0, 0, 1, 1, 2, 2, 3, 3], "image_id": range(8)})
-
-
-def sampler(monkeypatch, processes, rank=0, **settings):
-    monkeypatch.setattr(run, "world_size", lambda: processes)
-    monkeypatch.setattr(run, "rank", lambda: rank)
-    return run.make_sampler(ROWS, sections.training(epochs=1, precision="fp32", **settings), seed=3)
+from ubg.data.annotations.table import read_annotations
+from ubg.data.images.pack import pack_images
+from ubg.data.prepared import write_table
+from ubg.params import load_params
+from ubg.training.run import train_system
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"sampler": "identity", "images_per_identity": 2}], ids=["random", "identity"]
-)
-def test_processes_share_every_batch_in_order(monkeypatch, settings):
-    whole = sampler(monkeypatch, 1, batch_size=4, **settings)
-    shares = [sampler(monkeypatch, 2, rank, batch_size=4, **settings) for rank in range(2)]
-    together = zip(*(share.epoch(0) for share in shares), strict=True)
-    assert [[*first, *second] for first, second in together] == [list(b) for b in whole.epoch(0)]
-
-
-@pytest.mark.parametrize(
-    ("settings", "multiple"),
-    [
-        ({"batch_size": 4}, 3),
-        ({"batch_size": 6, "sampler": "identity", "images_per_identity": 3}, 9),
-    ],
-)
-def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch, settings, multiple):
-    expected = (
-        f"batch_size: {settings['batch_size']} cannot be shared by 3 .* multiple of {multiple}"
-    )
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_split_of_one_identity_is_refused_before_training(cuhk_root, tmp_path, monkeypatch, split):
+    table = read_annotations("cuhk_pedes", cuhk_root)
+    first = table.loc[table["split"] == split, "pid"].min()
+    table = table[(table["split"] != split) | (table["pid"] == first)]
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    write_table(table, tmp_path / "data/prepared/annotations.csv")
+    pack_images(table, cuhk_root / "imgs", tiny_scale().image, tmp_path / "data/images")
+    params = load_params()
+    monkeypatch.chdir(tmp_path)
+    unbuilt = SimpleNamespace(task=lambda run: pytest.fail("the system is built"))
+    expected = rf"annotations\.csv: all images of the split '{split}' are of one identity"
     with pytest.raises(ValueError, match=expected):
-        sampler(monkeypatch, 3, **settings)
+        train_system("x", unbuilt, params)

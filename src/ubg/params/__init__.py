@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ubg.params.aligned import AlignedNetwork, Losses, Neck, SharedEncoder, SharedNetwork
 from ubg.params.dataset import Dataset, Foils, SynthPedes
-from ubg.params.irra import Irra, IrraLosses, IrraNetwork
+from ubg.params.irra import Irra, IrraLosses, IrraNetwork, LrFactors
 from ubg.params.network import Network
 from ubg.params.noise import Noise
 from ubg.params.phase4 import Generation
@@ -48,6 +48,7 @@ __all__ = [
     "IrraNetwork",
     "Launcher",
     "Losses",
+    "LrFactors",
     "Network",
     "Noise",
     "Optimiser",
@@ -97,7 +98,11 @@ class Scale(Section):
 
 
 class Experiment(Section):
-    """The keys of `params.yaml` itself."""
+    """The keys of `params.yaml` itself.
+
+    Attributes:
+        initial_weights: a trained model's folder or a file of weights that training starts from.
+    """
 
     dataset: PresetName
     data_root: str
@@ -108,6 +113,7 @@ class Experiment(Section):
     evaluate_on: tuple[PresetName, ...]
     generation: Generation
     launcher: Launcher
+    initial_weights: str | None
 
 
 class Params(Experiment):
@@ -166,7 +172,7 @@ def load_other(name: str, root: str | Path = ".") -> Params:
     params = load_params(root)
     data = read_section(Dataset, _preset(root, "datasets", name, "evaluate_on"), root)
     return params.model_copy(
-        update={"dataset": name, "data": data, "noise": Noise(rate=0.0, seed=0)}
+        update={"dataset": name, "data": data, "noise": Noise(rate=0.0, seed=0, index=None)}
     )
 
 

@@ -27,6 +27,31 @@ class IrraLosses(Section):
         return self
 
 
+class LrFactors(Section):
+    """How many times `optimiser.lr` a part of the model learns at."""
+
+    weight: PositiveFloat
+    bias: PositiveFloat
+
+
+class IrraOptimiser(Section):
+    """What of the optimiser is IRRA's own.
+
+    Attributes:
+        eps: in place of `optimiser.eps`.
+        clip_norm: in place of `optimiser.clip_norm`.
+        interaction: the cross-attention and the transformer behind it.
+        norms: the layer norms before and after these two.
+        heads: the head of the masked words and the classifier of identities.
+    """
+
+    eps: PositiveFloat
+    clip_norm: PositiveFloat | None
+    interaction: LrFactors
+    norms: LrFactors
+    heads: LrFactors
+
+
 class Irra(Section):
     """IRRA (arXiv 2303.12501).
 
@@ -43,6 +68,8 @@ class Irra(Section):
             or those "seen" in the training captions, so that no others need scores.
         interaction_layers: of the transformer that MLM fuses text and image with.
         interaction_heads: of its attention; the paper has one for every 64 of `embedding_dim`.
+        head_activation: in the head of the masked words; "quick_gelu" in the published code.
+        optimiser: what differs from that of the other systems.
     """
 
     losses: IrraLosses
@@ -54,6 +81,8 @@ class Irra(Section):
     guess_among: Literal["all", "seen"]
     interaction_layers: Positive
     interaction_heads: Positive
+    head_activation: Literal["quick_gelu", "gelu"]
+    optimiser: IrraOptimiser
 
     @model_validator(mode="after")
     def _settings_have_their_loss(self) -> "Irra":

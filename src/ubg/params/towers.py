@@ -23,11 +23,14 @@ class Tokenizer(Section):
     """SentencePiece trained on the training captions, or `pretrained`: a hub name or a folder.
 
     `vocab_size` is the upper limit of the pieces to train; a pretrained tokenizer has its own.
+    `max_unknown` is the largest share of unknown tokens in the training captions, for the tokenizer
+    of every system.
     """
 
     pretrained: str | None
     vocab_size: Annotated[int, Field(ge=32, le=65536)] | None
     max_tokens: MaxTokens
+    max_unknown: Fraction
 
     @model_validator(mode="after")
     def _trained_or_pretrained(self) -> Self:

@@ -32,6 +32,8 @@ class Optimiser(Section):
     Attributes:
         schedule: what follows a linear warm-up: "cosine", "linear" or "poly" (with `power`) down to
             `final_factor`, "exp" down to `gamma`, or "step", by `gamma` at each of `milestones`.
+        eps: added to the root of the second moment. At 1e-8 every weight moves by about its rate a
+            step; far above the gradients, as IRRA's 1e-3, steps are in proportion to them.
         milestones: in epochs, counted from the start of the run.
     """
 
@@ -41,6 +43,7 @@ class Optimiser(Section):
     bias_lr_factor: PositiveFloat
     weight_decay: NonNegative
     betas: tuple[Fraction, Fraction]
+    eps: PositiveFloat
     clip_norm: PositiveFloat | None
     warmup_epochs: NonNegative
     warmup_factor: Fraction

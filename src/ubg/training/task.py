@@ -11,7 +11,8 @@ import pandas as pd
 from ubg.data.batches.fields import BatchFields
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.params import Network, Params, Scale, Section, Tower
+from ubg.data.text.tokenizers import refuse_unknown
+from ubg.params import Network, Optimiser, Params, Scale, Section, Tower
 from ubg.retrieval.contract import RetrievalModel, TowerConfigs
 from ubg.retrieval.encode import Features, Split
 
@@ -47,11 +48,17 @@ class Run:
         return self.table[self.table["split"] == "train"].reset_index(drop=True)
 
     def training_captions(self, tokenizer: Any, fields: tuple[str, str]) -> TokenisedCaptions:
-        """The captions of `training_rows`; `fields` are the model's `caption_fields`."""
-        max_tokens = self.params.preset.tokenizer.max_tokens
-        return TokenisedCaptions(
-            tokenizer, self.training_rows["caption"].tolist(), max_tokens, fields
+        """The captions of `training_rows`; `fields` are the model's `caption_fields`.
+
+        Raises:
+            ValueError: the tokenizer does not know them.
+        """
+        params = self.params.preset.tokenizer
+        captions = TokenisedCaptions(
+            tokenizer, self.training_rows["caption"].tolist(), params.max_tokens, fields
         )
+        refuse_unknown(captions.share_of(tokenizer.unk_token_id), params.max_unknown)
+        return captions
 
     def read(self, reader: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """What `reader` gives for these arguments, or its stand-in."""
@@ -87,6 +94,7 @@ class Task:
         network: what it was built from, kept with the trained weights.
         tokenizer: of its captions, kept too.
         fields: what its batches hold beside images and identities.
+        optimiser: how it is trained.
         loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
         validate: what is measured of the model after every epoch beside R@1, given the validation
             split and its features.
@@ -100,6 +108,7 @@ class Task:
     network: Network
     tokenizer: Any
     fields: Sequence[BatchFields]
+    optimiser: Optimiser
     loss_weights: Callable[[float], dict[str, float]]
     validate: Callable[[Split, Features], dict[str, float]] = lambda split, features: {}
     inputs: Sequence[Path] = ()

@@ -57,6 +57,7 @@ def task(run):
         network=network,
         tokenizer=tokenizer,
         fields=[CaptionFields(run.training_captions(tokenizer, model.caption_fields))],
+        optimiser=preset.optimiser,
         loss_weights=lambda epochs: {"itc_loss": network.toy.itc},
         inputs=[TOKENIZER],
     )

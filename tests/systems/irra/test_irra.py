@@ -2,6 +2,7 @@
 
 import math
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,12 +12,17 @@ from tiny_irra import ALL_LOSSES, IDENTITIES, build_irra, irra_batch, irra_scale
 from tiny_models import VOCABULARY, build_model
 
 from ubg.losses import cmpm_loss, id_loss, itc_loss, mlm_loss, sdm_loss
+from ubg.params import Scale, load_params
+from ubg.params.read import read_section
+from ubg.plan.random_run import random_system
 from ubg.runtime.checkpoint import save_weights
 from ubg.systems.irra.model import last_token
 from ubg.systems.irra.word_masking import IGNORED
 from ubg.training.loop import weighted_sum
+from ubg.training.optimiser import parameter_groups
 from ubg.training.task import loss_weights
 
+ROOT = Path(__file__).parents[3]
 COMBINATIONS = [names for count in range(1, 6) for names in combinations(sorted(ALL_LOSSES), count)]
 
 
@@ -205,3 +211,67 @@ def test_mlm_scores_as_many_tokens_as_there_are_to_guess():
     batch = irra_batch()
     batch["mlm_labels"] = torch.where(batch["mlm_labels"] == -100, -100, 6)
     assert model(batch)["mlm_loss"].isfinite()
+
+
+OWN = {
+    "eps": 1e-3,
+    "clip_norm": None,
+    "interaction": {"weight": 5.0, "bias": 2.0},
+    "norms": {"weight": 1.0, "bias": 2.0},
+    "heads": {"weight": 5.0, "bias": 5.0},
+}
+
+
+def rates(model, params):
+    """Learning rate and decay of each parameter by name."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        names[id(parameter)]: (group["lr"], group["weight_decay"])
+        for group in parameter_groups(model, params)
+        for parameter in group["params"]
+    }
+
+
+def published_factor(name):
+    """What the code of IRRA's authors multiplies its rate by, under the names that it has here."""
+    is_bias = name.endswith("bias")
+    if name.startswith("objective.classifier"):
+        return 5
+    part = name.removeprefix("objective.mlm.").split(".")[0]
+    if part in ("dense", "head_norm", "head"):
+        return 5
+    if part in ("cross_attention", "transformer") and not is_bias:
+        return 5
+    return 2 if is_bias else 1
+
+
+def test_base_trains_every_parameter_at_the_rate_of_the_published_code():
+    base = read_section(Scale, ROOT / "configs/scales/base.yaml", ROOT)
+    own = base.irra.optimiser.model_dump()
+    model = build_irra(irra_scale({"sdm": 1.0, "id": 1.0, "mlm": 1.0}, optimiser=own))
+    model.vision.pretrained = model.text.pretrained = True
+    found = rates(model, base.optimiser)
+    assert found.keys() == dict(model.named_parameters()).keys()
+    for name, (rate, decay) in found.items():
+        assert rate == pytest.approx(1e-5 * published_factor(name)), name
+        assert decay == (0 if name.endswith("bias") else 4e-5), name
+    assert base.irra.optimiser.eps == 1e-3
+    assert base.irra.optimiser.clip_norm is None
+    assert base.irra.head_activation == "quick_gelu"
+
+
+def test_tiny_trains_all_that_is_new_at_the_rates_of_the_other_systems():
+    tiny = load_params().preset
+    model = build_irra(irra_scale(optimiser=tiny.irra.optimiser.model_dump()))
+    for name, (rate, _) in rates(model, tiny.optimiser).items():
+        assert rate == tiny.optimiser.lr * 5 * (2 if name.endswith("bias") else 1), name
+    own = tiny.irra.optimiser
+    assert (own.eps, own.clip_norm) == (tiny.optimiser.eps, tiny.optimiser.clip_norm)
+
+
+def test_the_plan_and_the_training_take_the_optimiser_of_the_task():
+    params = load_params()
+    preset = params.preset.model_copy(update={"irra": irra_scale(optimiser=OWN).irra})
+    task = random_system("irra", params.model_copy(update={"preset": preset}), 3).task
+    assert (task.optimiser.eps, task.optimiser.clip_norm) == (1e-3, None)
+    assert task.optimiser.lr == params.preset.optimiser.lr

@@ -6,7 +6,13 @@ import pytest
 from PIL import Image
 
 from ubg.systems.phase4.drawing import choose_samples
-from ubg.systems.phase4.sheet import DrawnSample, draw_generation_sheet
+from ubg.systems.phase4.sheet import (
+    HEADER_HEIGHT,
+    ROW_GAP,
+    THUMB_HEIGHT,
+    DrawnSample,
+    draw_generation_sheet,
+)
 from ubg.systems.phase4.wrong_captions import OTHER_COLOUR, with_another_colour
 
 
@@ -58,3 +64,25 @@ def test_sheet_shows_every_image_of_every_sample(tmp_path):
     for drawn in samples:
         for image in drawn.images.values():
             assert tuple(image[0, 0]) in shown
+
+
+@pytest.mark.parametrize("count", [1, 5, 12, 13])
+def test_no_sample_is_drawn_twice_where_there_are_few(count):
+    table = pd.DataFrame({"pid": range(count), "caption": ["a red coat"] * count})
+    rows, _ = choose_samples(table, 12)
+    assert len(rows) == len(set(rows)) == min(count, 12)
+
+
+def test_characters_that_the_font_has_not_are_told_below_the_samples(tmp_path):
+    def lines(caption):
+        images = {"original": np.full((48, 16, 3), 200, np.uint8)}
+        samples = [DrawnSample(caption, "a blue coat", images)]
+        draw_generation_sheet(tmp_path / "sheet.png", "title", samples)
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            return np.asarray(sheet)
+
+    plain, odd = lines("a red coat"), lines("红色 coat")
+    assert len(odd) > len(plain)
+    below = HEADER_HEIGHT + THUMB_HEIGHT + ROW_GAP
+    assert (plain[below:] == 255).all()
+    assert (odd[below:] < 255).any()

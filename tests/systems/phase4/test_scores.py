@@ -45,6 +45,10 @@ def test_metrics_by_hand():
     assert found["ce"] == 2.5
     assert found["accuracy"] == 50
     assert found["shuffled_caption_gap"] == 0.5
-    # Two identities: a resample has the mean 0, 0.5 or 1.
-    assert (found["shuffled_caption_gap_low"], found["shuffled_caption_gap_high"]) == (0, 1)
     assert found["below_floor"] == 2.5
+    assert not any(name.endswith(("_low", "_high")) for name in found)  # of two identities
+
+    many = {name: np.tile(values, 20) for name, values in values.items()}
+    found = generation_metrics(many, np.arange(80) // 4)  # twenty identities, all alike
+    for end in ("low", "high"):
+        assert (found[f"shuffled_caption_gap_{end}"], found[f"below_floor_{end}"]) == (0.5, 2.5)

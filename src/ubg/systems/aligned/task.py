@@ -54,6 +54,7 @@ def aligned_task(
         network=network,
         tokenizer=tokenizer,
         fields=[CaptionFields(captions)],
+        optimiser=run.params.preset.optimiser,
         loss_weights=lambda epochs: loss_weights(network.losses),
         inputs=[TOKENIZER],
     )

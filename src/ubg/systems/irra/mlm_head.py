@@ -1,5 +1,7 @@
 """Masked language modelling across modalities: words guessed from the caption and the image."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 from transformers import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPEncoder
@@ -7,7 +9,7 @@ from transformers.models.clip.modeling_clip import CLIPEncoder
 from ubg.systems.irra.word_masking import IGNORED
 from ubg.towers.attention_mask import additive_mask
 from ubg.towers.one_token import tokens_of_last_layer
-from ubg.towers.quick_gelu import replace_quick_gelu
+from ubg.towers.quick_gelu import QuickGELU, replace_quick_gelu
 
 
 class MaskedLanguageModel(nn.Module):
@@ -25,12 +27,21 @@ class MaskedLanguageModel(nn.Module):
         layers: of the transformer.
         heads: of its attention and of the cross-attention.
         attention: implementation, "sdpa" or "eager".
+        activation: in the head, "quick_gelu" or "gelu".
 
     Raises:
         ValueError: `width` is not a multiple of `heads`.
     """
 
-    def __init__(self, width: int, vocab_size: int, layers: int, heads: int, attention: str):
+    def __init__(
+        self,
+        width: int,
+        vocab_size: int,
+        layers: int,
+        heads: int,
+        attention: str,
+        activation: Literal["quick_gelu", "gelu"],
+    ):
         super().__init__()
         if width % heads:
             raise ValueError(
@@ -53,6 +64,7 @@ class MaskedLanguageModel(nn.Module):
         replace_quick_gelu(self.transformer)
         self.final_norm = nn.LayerNorm(width)
         self.dense = nn.Linear(width, width)
+        self.activation = QuickGELU() if activation == "quick_gelu" else nn.GELU()
         self.head_norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocab_size)
         self._initialise(width, layers)
@@ -83,7 +95,7 @@ class MaskedLanguageModel(nn.Module):
         hidden_PD = tokens_of_last_layer(
             self.transformer.layers, found_BTD, scored_BT, additive_mask(text_mask_BT)
         )
-        hidden_PD = self.head_norm(nn.functional.gelu(self.dense(self.final_norm(hidden_PD))))
+        hidden_PD = self.head_norm(self.activation(self.dense(self.final_norm(hidden_PD))))
         return self.head(hidden_PD), labels_BT[scored_BT]
 
     def _initialise(self, width: int, layers: int) -> None:

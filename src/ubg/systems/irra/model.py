@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ubg.data.text.captions import CLIP_FIELDS
-from ubg.params import IrraNetwork
+from ubg.params import IrraNetwork, LrFactors
 from ubg.retrieval.contract import RetrievalModel, TowerConfigs
+from ubg.systems.irra.published import PREFIX, rename_published
 from ubg.towers.clip_text import ClipTextEncoder, clip_text
 from ubg.towers.vision import VisionEncoder, clip_vision
 
@@ -28,6 +29,7 @@ class Irra(RetrievalModel):
     """
 
     caption_fields = CLIP_FIELDS
+    per_identity = ("objective.classifier.",)
     inner = ("objective",)
 
     def __init__(
@@ -67,6 +69,11 @@ class Irra(RetrievalModel):
         ids_BT, mask_BT = (text[name] for name in self.caption_fields)
         return F.normalize(self.text.final_token(ids_BT, mask_BT).float(), dim=-1)
 
+    def own_names(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not any(name.startswith(PREFIX) for name in state):
+            return state
+        return rename_published(state, self.text.transformer.get_input_embeddings().num_embeddings)
+
     def tower_configs(self) -> TowerConfigs:
         return {
             "vision": self.vision.transformer.config.to_dict(),
@@ -75,6 +82,9 @@ class Irra(RetrievalModel):
 
     def pretrained_modules(self) -> list[nn.Module]:
         return [tower for tower in (self.vision, self.text) if tower.pretrained]
+
+    def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
+        return [] if self.objective is None else self.objective.lr_factors()
 
     def saved_parts(self) -> dict[str, nn.Module]:
         return {"model": Irra(self.vision, self.text, None)}

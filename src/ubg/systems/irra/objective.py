@@ -11,7 +11,7 @@ from ubg.losses.itc import itc_loss
 from ubg.losses.mlm import mlm_loss
 from ubg.losses.sdm import sdm_loss
 from ubg.params import Irra as IrraParams
-from ubg.params import IrraNetwork
+from ubg.params import IrraNetwork, LrFactors
 from ubg.runtime.distributed import (
     gather_features,
     gather_labels,
@@ -46,6 +46,7 @@ class IrraObjective(nn.Module):
         self.losses = params.losses
         self.soft_labels = params.soft_labels
         self.contrast_on = params.contrast_on
+        self.optimiser = params.optimiser
         self.log_scale = None
         self.fixed_scale = 1 / params.temperature
         if params.learn_temperature:
@@ -58,7 +59,12 @@ class IrraObjective(nn.Module):
         self.mlm = None
         if params.losses.mlm is not None:
             self.mlm = MaskedLanguageModel(
-                width, guessed, params.interaction_layers, params.interaction_heads, attention
+                width,
+                guessed,
+                params.interaction_layers,
+                params.interaction_heads,
+                attention,
+                params.head_activation,
             )
 
     def forward(
@@ -89,6 +95,19 @@ class IrraObjective(nn.Module):
             total = mlm_loss(logits_PV, targets_P, "sum")
             losses["mlm_loss"] = mean_over_processes(total, len(targets_P))
         return losses
+
+    def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
+        """The modules of the objective with the factors that they learn at."""
+        own = self.optimiser
+        found: list[tuple[nn.Module, LrFactors]] = []
+        if self.classifier is not None:
+            found.append((self.classifier, own.heads))
+        if self.mlm is not None:
+            mlm = self.mlm
+            found += [(part, own.interaction) for part in (mlm.cross_attention, mlm.transformer)]
+            found += [(norm, own.norms) for norm in (mlm.text_norm, mlm.image_norm, mlm.final_norm)]
+            found += [(part, own.heads) for part in (mlm.dense, mlm.head_norm, mlm.head)]
+        return found
 
     def logit_scale(self) -> Tensor | float:
         """Inverse temperature of SDM and ITC; a learned one goes no higher than 100."""

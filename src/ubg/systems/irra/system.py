@@ -43,6 +43,9 @@ def task(run: "Run") -> "Task":
         network=network,
         tokenizer=tokenizer,
         fields=fields,
+        optimiser=preset.optimiser.model_copy(
+            update={"eps": params.optimiser.eps, "clip_norm": params.optimiser.clip_norm}
+        ),
         loss_weights=lambda epochs: loss_weights(params.losses),
     )
 

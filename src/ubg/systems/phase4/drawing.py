@@ -21,7 +21,8 @@ def choose_samples(table: pd.DataFrame, count: int) -> tuple[list[int], list[str
     rows = np.flatnonzero(~table["pid"].duplicated())
     changed = [(int(row), with_another_colour(table["caption"].iloc[row])) for row in rows]
     usable = [(row, text) for row, text in changed if text is not None]
-    picked = [usable[i * len(usable) // count] for i in range(min(count, len(usable)))]
+    count = min(count, len(usable))
+    picked = [usable[i * len(usable) // count] for i in range(count)]
     return [row for row, _ in picked], [text for _, text in picked]
 
 

@@ -41,8 +41,9 @@ def captions_of_others(table: pd.DataFrame) -> NDArray[np.int64]:
     Raises:
         ValueError: one identity has more than half of the samples.
     """
-    by_pid = np.argsort(table["pid"].to_numpy(), kind="stable")
-    count_of_most = int(table["pid"].value_counts().max())
+    pids = table["pid"].to_numpy()
+    by_pid = np.argsort(pids, kind="stable")
+    count_of_most = int(np.unique(pids, return_counts=True)[1].max(initial=0))
     if 2 * count_of_most > len(table):
         raise ValueError(
             f"captions cannot be exchanged between identities: one has {count_of_most} of "
@@ -82,7 +83,10 @@ def summarise_generation(
 def generation_metrics(
     values: dict[str, NDArray[np.float64]], pid_P: NDArray[Any]
 ) -> dict[str, Any]:
-    """Means of what `summarise_generation` gives, and of its differences with 95 % intervals."""
+    """Means of what `summarise_generation` gives, and of its differences with 95 % intervals.
+
+    There is no interval where there are too few identities for one.
+    """
     gap_P = values["shuffled_caption_ce"] - values["ce"]
     floor_P = values["position_unigram_ce"] - values["ce"]
     metrics: dict[str, Any] = {
@@ -93,5 +97,7 @@ def generation_metrics(
     }
     for name, difference_P in (("shuffled_caption_gap", gap_P), ("below_floor", floor_P)):
         interval = paired_bootstrap(difference_P, pid_P)
-        metrics |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        metrics[name] = interval.mean
+        if interval.ends is not None:
+            metrics[f"{name}_low"], metrics[f"{name}_high"] = interval.ends
     return {name: round(value, 4) for name, value in metrics.items()}

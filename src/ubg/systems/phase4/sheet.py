@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ubg.figures.style import FAINT, INK, font
+from ubg.figures.style import FAINT, INK, font, undrawable
 
 THUMB_HEIGHT = 160
 MARGIN, GAP = 24, 8
@@ -40,9 +40,11 @@ def draw_generation_sheet(path: Path, title: str, samples: list[DrawnSample]) ->
     thumb = (round(THUMB_HEIGHT * width / height), THUMB_HEIGHT)
     across = len(columns) * (thumb[0] + GAP) + CAPTION_WIDTH + 2 * GAP
     rows = -(-len(samples) // SAMPLES_ACROSS)
+    note = undrawable([title, *(sample.caption for sample in samples)])
+    end = HEADER_HEIGHT + rows * (THUMB_HEIGHT + ROW_GAP)
     size = (
         2 * MARGIN + SAMPLES_ACROSS * across,
-        HEADER_HEIGHT + rows * (THUMB_HEIGHT + ROW_GAP) + MARGIN,
+        end + MARGIN + (0 if note is None else ROW_GAP),
     )
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
@@ -61,6 +63,8 @@ def draw_generation_sheet(path: Path, title: str, samples: list[DrawnSample]) ->
         x = left + len(columns) * (thumb[0] + GAP)
         bottom = _write(draw, (x, top), sample.caption, INK, 6)
         _write(draw, (x, bottom + 6), "wrong: " + sample.wrong_caption, WRONG, 5)
+    if note is not None:
+        draw.text((MARGIN, end), note, FAINT, font(12))
     sheet.save(path)
 
 

@@ -16,6 +16,7 @@ from tiny_models import (
     build_text,
     code_classes,
     network_of,
+    targets_of,
     text_generation,
     tiny_scale,
 )
@@ -23,6 +24,7 @@ from tiny_models import (
 from ubg.retrieval.encode import encode_split, make_split
 from ubg.systems.phase4 import folder as module
 from ubg.systems.phase4.folder import write_generator
+from ubg.systems.phase4.joint.branch import hold_out as joint_hold_out
 from ubg.systems.phase4.scores import captions_of_others
 from ubg.systems.phase4.text import code_score
 from ubg.systems.phase4.text.branch import TextBranch
@@ -60,6 +62,24 @@ def model():
 def held_out():
     targets = ClassTargets(MemoryTokens(7), code_classes(GENERATION).of_code_V)
     return hold_out(held_out_table(), targets, WordTokenizer(), 9)
+
+
+TARGETS = ClassTargets(MemoryTokens(7), code_classes(GENERATION).of_code_V)
+
+
+@pytest.mark.parametrize(
+    "hold_out_one",
+    [
+        lambda table: hold_out(table, TARGETS, WordTokenizer(), 9),
+        lambda table: joint_hold_out(
+            table, MemoryPack(), WordTokenizer(), 9, targets_of(GENERATION, 7)
+        ),
+    ],
+    ids=["text", "joint"],
+)
+def test_validation_of_one_identity_is_refused_before_training(hold_out_one):
+    with pytest.raises(ValueError, match="captions cannot be exchanged between identities"):
+        hold_out_one(held_out_table().assign(pid=0))
 
 
 def branch_of(model, held_out):

@@ -66,8 +66,13 @@ def hold_out(
     max_tokens: int,
     targets: GenerationTargets,
 ) -> HeldOut:
-    """The validation split with the masks of `targets`, see `validation_targets`."""
+    """The validation split with the masks of `targets`, see `validation_targets`.
+
+    Raises:
+        ValueError: see `captions_of_others`.
+    """
     rows = held_out_rows(table).reset_index(drop=True)
+    captions_of_others(rows)  # where there are none, this is the time to say so
     captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens)
     return HeldOut(rows, captions, pack, targets)
 

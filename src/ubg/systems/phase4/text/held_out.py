@@ -38,8 +38,13 @@ class HeldOut:
 def hold_out(
     table: pd.DataFrame, targets: ClassTargets, tokenizer: Any, max_tokens: int
 ) -> HeldOut:
-    """One caption of every validation image."""
+    """One caption of every validation image.
+
+    Raises:
+        ValueError: see `captions_of_others`.
+    """
     rows = held_out_rows(table).drop_duplicates("image_id").reset_index(drop=True)
+    captions_of_others(rows)  # where there are none, this is the time to say so
     captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens)
     image_ids = rows["image_id"].to_numpy(np.int64)
     return HeldOut(rows, captions, targets.classes(image_ids, np.zeros(len(rows), np.bool_)))
