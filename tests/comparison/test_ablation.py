@@ -17,7 +17,7 @@ from ubg.comparison.ablation import (
 )
 from ubg.comparison.ladder import LADDER, rung
 from ubg.evaluation.queries import QueryResults
-from ubg.retrieval.bootstrap import Interval, paired_bootstrap
+from ubg.retrieval.bootstrap import TOO_FEW, Interval, paired_bootstrap
 
 SETTING = Setting("Drawn (synthetic)", True, "tiny", seed=7, noise=0.25)
 
@@ -137,6 +137,12 @@ def test_systems_with_other_queries_are_not_compared(folder):
         ablation_rows(metrics_of, queries)
 
 
+def test_no_table_mixes_queries_even_of_systems_that_are_not_compared(folder):
+    queries = {"irra": query_results("irra", 59), "phase4": query_results("phase4")}
+    with pytest.raises(ValueError, match=r"phase4 and irra hold other queries \(60 and 59"):
+        ablation_rows(read_metrics(folder, queries), queries)
+
+
 def test_comparisons_are_grouped_by_step_in_the_colour_of_the_system(folder):
     found = comparisons(rows_of(folder, "irra", "phase1", "phase2", "phase4"))
     assert [c.group for c in found] == 5 * ["phase1 – irra"] + 5 * ["phase2 – phase1"]
@@ -152,6 +158,19 @@ def test_markdown_table_of_intervals(folder, tmp_path):
     assert line.startswith("| phase2 – phase1 | **+2.00** [+0.50, +3.25] | +0.00 [-1.00, +1.00] |")
     assert note.startswith("Bold: the interval excludes zero.")
     assert "the noise of the seed comes on top" in note
+
+
+def test_of_few_identities_tables_have_means_alone_and_say_so(folder, tmp_path):
+    row = rows_of(folder, "phase1", "phase2")[1]
+    row.intervals.update(dict.fromkeys(row.intervals, Interval(25.0)))
+    write_markdown(tmp_path / "a.md", [row], SETTING)
+    *_, line, _, _, _, note = (tmp_path / "a.md").read_text().splitlines()
+    assert line.startswith("| phase2 – phase1 | +25.00 [–] | +25.00 [–] |")
+    assert note == TOO_FEW
+    write_csv(tmp_path / "a.csv", [row], SETTING)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["r1_low"], line["r1_high"]) == ("", "")
 
 
 def test_a_single_system_has_no_table_of_intervals(folder, tmp_path):

@@ -41,9 +41,23 @@ def test_table_and_figure_name_every_row(tmp_path):
     write_foils(tmp_path, {"phase3": PHASE3, "phase4": PHASE4}, "a data set")
     table = (tmp_path / "foils.md").read_text()
     assert "| kind | cases | phase3 | phase4 | phase4, both scores |" in table
-    assert "| binding | 2 | 100.0 [100.0, 100.0] | 50.0" in table
+    assert "| binding | 2 | 100.0 [–] | 50.0 [–]" in table
+    assert "No interval over fewer than 20 persons" in table
     assert "chance 16.7" in table
     assert Image.open(tmp_path / "foils.png").width > 500
+
+
+def test_there_are_intervals_where_there_are_persons_enough(tmp_path):
+    def of(score):
+        right = {"group": score, "paraphrase": np.ones(40, bool)}
+        return FoilResults(np.repeat(["binding", "hat"], 20), np.arange(40) // 2, right)
+
+    all_right, binding_right = np.ones(40, bool), np.arange(40) < 20
+    found = {"phase2": of(binding_right), "phase3": of(all_right)}
+    write_foils(tmp_path, found, "a data set")
+    table = (tmp_path / "foils.md").read_text()
+    assert "| binding | 20 | 100.0 [–] | 100.0 [–] |" in table  # of ten persons
+    assert "| paraphrase | 40 | 100.0 [100.0, 100.0] |" in table
 
 
 def test_systems_measured_on_other_cases_are_refused(tmp_path):

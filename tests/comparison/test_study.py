@@ -25,7 +25,8 @@ from ubg.comparison.study_tables import (
     write_study_markdown,
 )
 from ubg.evaluation.queries import QueryResults
-from ubg.retrieval.bootstrap import paired_bootstrap
+from ubg.figures.forest import draw_forest
+from ubg.retrieval.bootstrap import TOO_FEW, Interval, paired_bootstrap
 
 SYSTEMS = ["phase3", "phase4"]
 BASE = {"dataset": "drawn", "scale": "tiny", "gen_weight": 1.0, "losses.sdm": 0.1}
@@ -313,3 +314,22 @@ def test_a_dot_per_run_and_a_colour_per_system(groups, tmp_path):
         pixels = np.asarray(image.convert("RGB"))
     for system in SYSTEMS:
         assert (pixels == ImageColor.getrgb(rung(system).colour)).all(axis=2).any()
+
+
+def test_of_few_identities_there_is_a_mean_alone_and_a_line_that_says_so(tmp_path):
+    few = [
+        experiment(f"{weight}{seed}", seed, right, queries=30, gen_weight=weight)
+        for weight, right in ((0.0, {"phase3": 9, "phase4": 9}), (1.0, {"phase3": 9, "phase4": 15}))
+        for seed in (1, 2)
+    ]
+    groups = group_experiments(few)
+    against = reference_differences(groups, {"gen_weight": "0"})
+    assert [d.heading for d in against] == ["phase4, against gen_weight=0"]  # phase3 is the same
+    assert against[0].intervals["r1"] == Interval(20.0)
+    write_study_markdown(tmp_path / "a.md", "X", groups, against)
+    table = (tmp_path / "a.md").read_text()
+    assert "| +20.00 [–] seeds [+20.00, +20.00] |" in table
+    assert table.endswith(f"\n\n{TOO_FEW}\n")
+    write_differences_csv(tmp_path / "a.csv", "X", against)
+    assert ",r1,20.0000,,,20.0000,20.0000" in (tmp_path / "a.csv").read_text()
+    draw_forest(tmp_path / "a.png", "X", study_comparisons(against, "r1"), "note")

@@ -120,3 +120,42 @@ def test_other_data_sets_are_measured_by_both_scores(params, monkeypatch, capsys
     assert both.keys() == {"t2i", "i2t", "t2i_generative", "i2t_generative"}
     assert both.items() >= alone.items()
     assert capsys.readouterr().out.count("test i2t_generative: r1 ") == 1
+
+
+def silence_one(path):
+    """One test person's captions are gone, as if no text described them; their images stay."""
+    table = load_prepared(path)
+    silent = table["pid"] == table.loc[table["split"] == "test", "pid"].max()
+    table.loc[silent, "caption"] = ""
+    write_table(table, path / "annotations.csv")
+    return int(table.loc[silent, "image_id"].nunique())
+
+
+def test_person_whom_no_text_describes_is_a_distractor_and_is_counted(params, capsys):
+    images = silence_one(Path("data/prepared"))
+    metrics, files = evaluate(params)
+    assert metrics["test"]["distractors"] == {"images": images, "identities": 1}
+    assert metrics["last"]["test"]["distractors"] == metrics["test"]["distractors"]
+    assert metrics["val"].keys() == {"t2i", "i2t"}
+    assert f"test distractors: images {images}  identities 1\n" in capsys.readouterr().out
+    assert files.keys() == ALONE
+
+    silence_one(Path("data/others/rstpreid/prepared"))
+    evaluate_on(SYSTEM, ["rstpreid"], params)
+    other = json.loads(Path(f"metrics/others/{SYSTEM}_rstpreid.json").read_text())
+    assert other["test"] == metrics["test"]
+
+
+def test_images_dropped_as_broken_may_leave_distractors(params, cuhk_root):
+    """The image that has a person's captions is broken, another of the same person is not."""
+    table = load_prepared("data/prepared")
+    pid = table["pid"].max()
+    first, second = table.loc[table["pid"] == pid, "image_id"].unique()
+    table.loc[table["image_id"] == second, "caption"] = ""
+    write_table(table, Path("data/prepared/annotations.csv"))
+    broken = cuhk_root / "imgs" / table.loc[table["image_id"] == first, "image_path"].iloc[0]
+    broken.write_bytes(b"")
+    size = tiny_scale().image.model_copy(update={"max_broken": 1})
+    pack_images(table, cuhk_root / "imgs", size, Path("data/images"))
+    metrics, _ = evaluate(params)
+    assert metrics["test"]["distractors"] == {"images": 1, "identities": 1}

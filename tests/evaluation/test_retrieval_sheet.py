@@ -30,8 +30,9 @@ def read_images(indices):
     ).copy()
 
 
-def query(caption="a man", pid=5, top=(3, 0, 1), image=1):
-    return RetrievedQuery(caption, pid, image, np.array(top), np.array([0.9, 0.5, -0.001]), 0.58, 2)
+def query(caption="a man", pid=5, top=(3, 0, 1), image=1, rank=3):
+    scores = np.array([0.9, 0.5, -0.001])
+    return RetrievedQuery(caption, pid, image, rank, np.array(top), scores, 0.58, 2)
 
 
 def draw(tmp_path, queries):
@@ -71,6 +72,21 @@ def test_the_described_image_stands_left_of_the_matches(tmp_path):
     assert (sheet[HEADER_HEIGHT + 100, FIRST_MATCH - STEP - GAP + FRAME + 32] == 10).all()
 
 
+def test_below_the_described_image_stands_its_rank(tmp_path):
+    one, other = (draw(tmp_path, [query(rank=rank)]) for rank in (3, 1_204))
+    left = FIRST_MATCH - STEP - GAP
+    below = slice(HEADER_HEIGHT + THUMB_HEIGHT + 2 * FRAME, None)
+    assert (one[below, left : left + 74] < 128).any()
+    assert not np.array_equal(one[below], other[below])
+    assert np.array_equal(one[: below.start], other[: below.start])
+
+
+def test_characters_that_the_font_has_not_are_told_below(tmp_path):
+    plain, odd = draw(tmp_path, [query("a man")]), draw(tmp_path, [query("一个女人 \U0001f600")])
+    assert len(odd) > len(plain)
+    assert (odd[len(plain) - 12 :] < 255).any()
+
+
 def test_a_query_without_an_image_of_its_own_leaves_that_place_empty(tmp_path):
     sheet = draw(tmp_path, [query(image=None)])
     own = slice(FIRST_MATCH - STEP - GAP, FIRST_MATCH - GAP)
@@ -83,7 +99,8 @@ def test_a_query_without_an_image_of_its_own_leaves_that_place_empty(tmp_path):
 )
 def test_a_caption_stays_in_its_cell(tmp_path, caption):
     sheet = draw(tmp_path, [query(caption), query("a")])
-    right_of_text = sheet[HEADER_HEIGHT:, MARGIN + CAPTION_WIDTH + 4 : FIRST_MATCH - STEP - GAP]
+    rows = slice(HEADER_HEIGHT, HEADER_HEIGHT + 2 * ROW_HEIGHT)
+    right_of_text = sheet[rows, MARGIN + CAPTION_WIDTH + 4 : FIRST_MATCH - STEP - GAP]
     rule = ROW_HEIGHT - 9  # the line between the rows
     assert (np.delete(right_of_text, rule, axis=0) == 255).all()
     assert (

@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image, ImageColor
 
-from ubg.figures.forest import Comparison, draw_forest
-from ubg.retrieval.bootstrap import Interval
+from ubg.figures.forest import Comparison, difference_cell, draw_forest, too_few
+from ubg.retrieval.bootstrap import TOO_FEW, Interval
 
 
 def widths(path, colour):
@@ -41,3 +41,14 @@ def test_figure_is_written_the_same_twice_and_without_comparisons(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with Image.open(tmp_path / "none") as image:
         assert image.format == "PNG"
+
+
+def test_a_line_without_an_interval_is_a_hollow_dot_and_is_told(tmp_path):
+    few = [Comparison("a", "R@1", "#ff0000", Interval(25.0))]
+    draw_forest(tmp_path / "few.png", "Title", few, "note")
+    known = [Comparison("a", "R@1", "#ff0000", Interval(25.0, 24.0, 26.0))]
+    draw_forest(tmp_path / "known.png", "Title", known, "note")
+    assert widths(tmp_path / "few.png", "#ff0000")[1] < widths(tmp_path / "known.png", "#ff0000")[1]
+    assert too_few([Interval(25.0), Interval(0.0, -1.0, 1.0)]) == [TOO_FEW]
+    assert too_few([Interval(0.0, -1.0, 1.0)]) == []
+    assert difference_cell(Interval(25.0)) == "+25.00 [–]"

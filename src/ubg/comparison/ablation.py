@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.comparison.ladder import both_scores, in_order, rung
 from ubg.evaluation.queries import METRICS, QueryResults, require_same_queries
-from ubg.figures.forest import Comparison, difference_cell
+from ubg.figures.forest import Comparison, difference_cell, too_few
 from ubg.figures.style import figure
 from ubg.retrieval.bootstrap import Interval, paired_bootstraps
 
@@ -166,10 +166,12 @@ def ablation_rows(
         queries: of the files of `queries_files`.
 
     Raises:
-        ValueError: a row and the step before it were evaluated on other queries, or a row has no
-            place in the ladder.
+        ValueError: two rows were evaluated on other queries, or a row has no place in the ladder.
     """
     scores = scores_by_row({system: found.test for system, found in metrics.items()})
+    first, *others = scores
+    for name in others:
+        require_same_queries(queries[name], queries[first], name, first)
     rows = []
     for name, ours in scores.items():
         before = rung(name).step_before
@@ -245,8 +247,8 @@ def write_csv(path: str | Path, rows: list[AblationRow], setting: Setting) -> No
             for key, value in (row.differences or {}).items():
                 line[f"{key}_difference"] = f"{value:z.4f}"
             for key, interval in (row.intervals or {}).items():
-                line[f"{key}_low"] = f"{interval.low:z.4f}"
-                line[f"{key}_high"] = f"{interval.high:z.4f}"
+                if interval.ends is not None:
+                    line[f"{key}_low"], line[f"{key}_high"] = (f"{e:z.4f}" for e in interval.ends)
             table.writerow(line)
 
 
@@ -302,7 +304,6 @@ def _columns(t2i: Direction, i2t: Direction) -> dict[str, float]:
 
 def _intervals(name: str, before: str, queries: Mapping[str, QueryResults]) -> dict[str, Interval]:
     ours, theirs = queries[name], queries[before]
-    require_same_queries(ours, theirs, name, before)
     differences = {metric: ours.values(metric) - theirs.values(metric) for metric in METRICS}
     return paired_bootstraps(differences, ours.pids)
 
@@ -319,7 +320,9 @@ def _interval_lines(rows: list[AblationRow]) -> list[str]:
         if row.intervals is not None:
             cells = [difference_cell(interval) for interval in row.intervals.values()]
             lines.append(markdown_line([f"{row.name} – {row.step_before}", *cells]))
-    return [*lines, "", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
+    lines += ["", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
+    few = too_few(found for row in rows for found in (row.intervals or {}).values())
+    return [*lines, *(line for note in few for line in ("", note))]
 
 
 def _cell(row: AblationRow, key: str) -> str:

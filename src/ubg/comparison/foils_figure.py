@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.comparison.ladder import both_scores, rung
-from ubg.figures.forest import difference_cell
+from ubg.figures.forest import difference_cell, too_few
 from ubg.figures.style import FAINT, figure
 from ubg.foils.cases import BINDING, TESTS
 from ubg.foils.measuring.judge import CHANCE
@@ -74,6 +74,7 @@ def write_foils(folder: Path, results: Mapping[str, FoilResults], dataset: str) 
         lines += [_line(["step", *shown]), _line(["---", *["---:"] * len(shown)])]
         for step, by_kind in steps.items():
             lines.append(_line([step, *(difference_cell(by_kind[kind]) for kind in shown)]))
+    lines += [line for note in _too_few(intervals) for line in ("", note)]
     (folder / "foils.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     if intervals:
         draw_foils(folder / "foils.png", intervals, series, measure, dataset)
@@ -167,10 +168,7 @@ def draw_foils(
             axes.errorbar(
                 [interval.mean for interval in found],
                 np.arange(len(kinds)) + (place - (len(series) - 1) / 2) * height,
-                xerr=[
-                    [interval.mean - interval.low for interval in found],
-                    [interval.high - interval.mean for interval in found],
-                ],
+                xerr=np.array([_reach(interval) for interval in found]).T,
                 fmt="o",
                 color=rung(one.row).colour,
                 markersize=5,
@@ -183,7 +181,8 @@ def draw_foils(
         axes.set_xlim(0, 100)
         axes.set_xlabel(f"{measure}, %")
         axes.set_title(f"Foils: one fact differs, {dataset}")
-        drawing.legend(loc="outside lower left", ncols=4)
+        few = "\n".join(_too_few(intervals)) or None
+        drawing.legend(loc="outside lower left", ncols=4, title=few, alignment="left")
 
 
 def _chosen(cases: FoilResults, series: list[Series]) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -201,8 +200,21 @@ def _percent(one: Series, kind: str) -> NDArray[np.float64]:
     return 100 * right.astype(np.float64)
 
 
+def _too_few(intervals: Mapping[str, Mapping[str, Interval]]) -> list[str]:
+    few = too_few(interval for by_row in intervals.values() for interval in by_row.values())
+    return [note.replace("identities", "persons") for note in few]
+
+
+def _reach(interval: Interval) -> tuple[float, float]:
+    """How far the interval reaches to either side."""
+    low, high = interval.ends or (interval.mean, interval.mean)
+    return interval.mean - low, high - interval.mean
+
+
 def _cell(interval: Interval) -> str:
-    return f"{interval.mean:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
+    if interval.ends is None:
+        return f"{interval.mean:.1f} [–]"
+    return f"{interval.mean:.1f} [{interval.ends[0]:.1f}, {interval.ends[1]:.1f}]"
 
 
 def _line(cells: list[str]) -> str:

@@ -189,11 +189,16 @@ def reference_differences(groups: list[Group], reference: dict[str, str]) -> lis
                 ours, theirs = _by_seed(group, row), _by_seed(other, row)
                 heading = f"{row}, against {against}"
                 of_row.append(_difference(heading, group.label, row, ours, theirs))
-        if any(interval.low or interval.high for d in of_row for interval in d.intervals.values()):
+        if any(_differ(interval) for d in of_row for interval in d.intervals.values()):
             found += of_row
     if not found:
         raise ValueError(f"--reference: no group differs from its like with {against}")
     return found
+
+
+def _differ(interval: Interval) -> bool:
+    """Whether any query told the two apart."""
+    return interval.mean != 0 if interval.ends is None else any(interval.ends)
 
 
 def parse_reference(text: str) -> dict[str, str]:

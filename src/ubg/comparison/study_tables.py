@@ -16,8 +16,9 @@ from ubg.comparison.study import (
     scores,
 )
 from ubg.evaluation.queries import METRICS
-from ubg.figures.forest import Comparison, difference_cell
+from ubg.figures.forest import Comparison, difference_cell, too_few
 from ubg.figures.style import INK, figure
+from ubg.retrieval.bootstrap import Interval
 
 NOTE = (
     "Over queries: paired bootstrap of the test identities, for the runs at hand.\n"
@@ -67,6 +68,8 @@ def write_study_markdown(
             seeds = _seeds(difference.seeds)
             lines.append(_line([difference.heading, difference.label, seeds, *cells]))
         lines += ["", f"Bold: the intervals exclude zero. {NOTE}".replace("\n", " ")]
+        few = too_few(interval for found in differences for interval in found.intervals.values())
+        lines += [line for note in few for line in ("", note)]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -94,10 +97,9 @@ def write_differences_csv(path: str | Path, dataset: str, differences: list[Diff
     for difference in differences:
         where = [dataset, difference.heading, difference.label, _seeds(difference.seeds)]
         for metric, interval in difference.intervals.items():
-            ends = [f"{value:z.4f}" for value in (interval.mean, interval.low, interval.high)]
             over = difference.over_seeds[metric]
-            ends += [f"{over.low:z.4f}", f"{over.high:z.4f}"] if over else ["", ""]
-            rows.append([*where, metric, *ends])
+            ends = [*_ends(interval), *(_ends(over) if over else ("", ""))]
+            rows.append([*where, metric, f"{interval.mean:z.4f}", *ends])
     _write_csv(path, names, rows)
 
 
@@ -187,6 +189,10 @@ def _seeds(seeds: Any) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
+
+
+def _ends(interval: Interval) -> list[str]:
+    return ["", ""] if interval.ends is None else [f"{end:z.4f}" for end in interval.ends]
 
 
 def _write_csv(path: str | Path, names: list[str], rows: list[list[str]]) -> None:

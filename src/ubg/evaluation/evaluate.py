@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ubg.data.images.image_pack import IMAGES, ImagePack
 from ubg.data.prepared import NO_IMAGE, PREPARED, load_prepared
 from ubg.evaluation.cmc import chance_cmc, cmc_records, draw_cmc
-from ubg.evaluation.measure import Measured, best_device, measure_split
+from ubg.evaluation.measure import Measured, best_device, measure_split, metrics_lines
 from ubg.evaluation.queries import write_queries
 from ubg.evaluation.retrieval_sheet import RetrievedQuery, choose_queries, draw_retrieval_sheet
 from ubg.evaluation.similarities import count_similarities, draw_similarities
@@ -69,8 +69,7 @@ def evaluate_system(name: str, params: Params) -> None:
     metrics |= system.evaluate(selected, table, pack, params)
     metrics |= foils
     write_json(Path("metrics") / f"{name}.json", metrics)
-    for direction, values in metrics["test"].items():
-        print(f"test {direction}: " + "  ".join(f"{key} {v:.2f}" for key, v in values.items()))
+    print(metrics_lines("test", metrics["test"]))
     print(f"written to metrics/{name}.json and plots/{name}/evaluation")
 
 
@@ -89,7 +88,7 @@ def draw_figures(folder: Path, name: str, dataset: str, test: Measured, pack: Im
         curves[f"i2t{suffix}"] = ranked.image_to_text.cmc(max_rank)
     chance = {
         "t2i": chance_cmc(text_pids, image_pids, max_rank),
-        "i2t": chance_cmc(image_pids, text_pids, max_rank),
+        "i2t": chance_cmc(image_pids[~test.distractors], text_pids, max_rank),
     }
     draw_cmc(folder / "cmc.png", name, label, curves, chance)
     write_json(folder / "cmc.json", cmc_records(curves))
@@ -118,15 +117,18 @@ def _retrieved(query: int, test: Measured, suffix: str) -> RetrievedQuery:
     if suffix == BY_BOTH:
         assert test.added_TI is not None
         score_G = score_G + test.added_TI[query]
-    top = np.argsort(-score_G, kind="stable")[:SHEET_MATCHES]
+    order = np.argsort(-score_G, kind="stable")
+    top = order[:SHEET_MATCHES]
     described = split.table["image_id"].iloc[query]
-    image = None
+    image = image_rank = None
     if described != NO_IMAGE:
         image = int(np.flatnonzero(split.image_ids == described)[0])
+        image_rank = 1 + int(np.flatnonzero(order == image)[0])
     return RetrievedQuery(
         caption=split.table["caption"].iloc[query],
         pid=int(split.text_pids[query]),
         image=image,
+        image_rank=image_rank,
         top=top,
         scores=score_G[top],
         average_precision=float(ranking.average_precision[query]),

@@ -39,12 +39,20 @@ class Measured:
     ranked: dict[str, Ranked]
     added_TI: NDArray[np.float32] | None
 
+    @property
+    def distractors(self) -> NDArray[np.bool_]:
+        """Which images are of people whom no caption describes, [I]: no query searches by them."""
+        return ~np.isin(self.split.image_pids, self.split.text_pids)
+
     def metrics(self) -> dict[str, dict[str, float]]:
-        """Both directions as `metrics/<system>.json` has them."""
-        values = {}
+        """Both directions as `metrics/<system>.json` has them, and where some are, distractors."""
+        values: dict[str, dict[str, float]] = {}
         for suffix, ranked in self.ranked.items():
             values[f"t2i{suffix}"] = rounded(summarise(ranked.text_to_image))
             values[f"i2t{suffix}"] = rounded(summarise(ranked.image_to_text))
+        if (distractors := self.distractors).any():
+            people = np.unique(self.split.image_pids[distractors])
+            values["distractors"] = {"images": int(distractors.sum()), "identities": len(people)}
         return values
 
 
@@ -77,6 +85,16 @@ def measure_split(
 def best_device() -> str:
     """The GPU where there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def metrics_lines(split: str, metrics: dict[str, dict[str, float]]) -> str:
+    """What `Measured.metrics` gives, a line for each direction and for the distractors."""
+    lines = []
+    for name, values in metrics.items():
+        form = "," if name == "distractors" else ".2f"
+        shown = "  ".join(f"{key} {value:{form}}" for key, value in values.items())
+        lines.append(f"{split} {name}: {shown}")
+    return "\n".join(lines)
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.prepared import OTHERS, load_prepared
-from ubg.evaluation.measure import best_device, measure_split
+from ubg.evaluation.measure import best_device, measure_split, metrics_lines
 from ubg.evaluation.overlap import direction, overlap_warning
 from ubg.params import Params
 from ubg.runtime.files import write_json
@@ -48,8 +48,7 @@ def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
         metrics = measure_split(trained, table, "test", pack, batch_size, score).metrics()
         path = Path("metrics/others") / f"{system}_{name}.json"
         write_json(path, {"test": metrics})
-        for key, values in metrics.items():
-            print(f"test {key}: " + "  ".join(f"{n} {value:.2f}" for n, value in values.items()))
+        print(metrics_lines("test", metrics))
         if (warning := overlap_warning(params, other)) is not None:
             print(f"warning: {warning}")
         print(f"written to {path}")

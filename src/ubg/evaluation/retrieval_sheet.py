@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ubg.figures.style import FAINT, INK, font
+from ubg.figures.style import FAINT, INK, font, undrawable
 
 HIT, MISS = "#1a9641", "#d7301f"
 FRAME = 5
 THUMB_HEIGHT = 192
-MARGIN, GAP = 24, 10
+MARGIN, GAP, NOTE = 24, 10, 22
 CAPTION_WIDTH = 250
 HEADER_HEIGHT, LABEL_HEIGHT = 96, 24
 ROW_HEIGHT = THUMB_HEIGHT + 2 * FRAME + LABEL_HEIGHT + 14
@@ -29,6 +29,7 @@ class RetrievedQuery:
         caption: the query.
         pid: the identity it describes.
         image: index in the gallery of the image it describes; None where it describes a person.
+        image_rank: of that image, from 1; None where there is none.
         top: [K], gallery indices, best first.
         scores: [K], by which they are ranked.
         average_precision: 0 to 1.
@@ -38,6 +39,7 @@ class RetrievedQuery:
     caption: str
     pid: int
     image: int | None
+    image_rank: int | None
     top: NDArray[np.int64]
     scores: NDArray[np.floating]
     average_precision: float
@@ -93,9 +95,11 @@ def draw_retrieval_sheet(
     thumb = (round(width * THUMB_HEIGHT / height), THUMB_HEIGHT)
     step = thumb[0] + 2 * FRAME + GAP
     first_match = MARGIN + CAPTION_WIDTH + 2 * GAP + step + GAP
+    note = undrawable([title, *(query.caption for query in queries)])
+    bottom = HEADER_HEIGHT + len(queries) * ROW_HEIGHT
     size = (
         first_match + matches * step - GAP + MARGIN,
-        HEADER_HEIGHT + len(queries) * ROW_HEIGHT + MARGIN // 2,
+        bottom + MARGIN // 2 + (0 if note is None else NOTE),
     )
 
     sheet = Image.new("RGB", size, "white")
@@ -109,7 +113,10 @@ def draw_retrieval_sheet(
         _draw_caption(draw, query, top)
         if query.image is not None:
             (described,) = read_images(np.array([query.image]))
-            _paste(sheet, described, (first_match - step - GAP, top), thumb, FAINT)
+            left = first_match - step - GAP
+            _paste(sheet, described, (left, top), thumb, FAINT)
+            below = (left, top + THUMB_HEIGHT + 2 * FRAME + 4)
+            draw.text(below, f"rank {query.image_rank:,}", fill=INK, font=font(12))
         found = read_images(query.top)
         for place, (image, item, score) in enumerate(
             zip(found, query.top, query.scores, strict=True)
@@ -118,6 +125,8 @@ def draw_retrieval_sheet(
             left = first_match + place * step
             _paste(sheet, image, (left, top), thumb, HIT if hit else MISS)
             _label(draw, (left, top), thumb[0] + 2 * FRAME, place + 1, hit, float(score))
+    if note is not None:
+        draw.text((MARGIN, bottom), note, fill=FAINT, font=font(12))
     sheet.save(path, format="PNG", optimize=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.figures.style import BLUE, FAINT, figure
+from ubg.figures.style import BLUE, ORANGE, figure
 
 BINS = 200
 CHUNK_PAIRS = 2_000_000
@@ -83,7 +83,7 @@ def draw_similarities(
     """
     edges = np.linspace(-1, 1, BINS + 1)
     sides = (
-        ("different identity", counts.negatives, FAINT, -1),
+        ("different identity", counts.negatives, ORANGE, -1),
         ("same identity", counts.positives, BLUE, 1),
     )
     with figure(path, 9, 5) as drawing:

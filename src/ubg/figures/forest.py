@@ -1,11 +1,12 @@
 """Differences with their confidence intervals, a line each (forest plot)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ubg.figures.style import FAINT, INK, figure
-from ubg.retrieval.bootstrap import Interval
+from ubg.retrieval.bootstrap import TOO_FEW, Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,11 @@ def difference_cell(interval: Interval, over_seeds: Interval | None = None) -> s
     return cell if over_seeds is None else f"{cell} seeds {over_seeds.markdown()}"
 
 
+def too_few(intervals: Iterable[Interval]) -> list[str]:
+    """The line to put below a table or a plot where one of its intervals is missing."""
+    return [TOO_FEW] if any(interval.ends is None for interval in intervals) else []
+
+
 def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], note: str) -> None:
     """Draw a dot per comparison on its intervals, filled where they exclude zero.
 
@@ -48,6 +54,8 @@ def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], not
         comparisons: from top to bottom; those of one group follow each other.
         note: what the intervals hold and what they do not, below the plot.
     """
+    few = too_few(comparison.interval for comparison in comparisons)
+    note = "\n".join([note, *few])
     groups = list(dict.fromkeys(comparison.group for comparison in comparisons))
     lines = len(comparisons) + len(groups)
     with figure(path, 10, 1.9 + 0.3 * lines) as drawing:
@@ -78,17 +86,21 @@ def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], not
         if any(comparison.over_seeds for comparison in comparisons):
             axes.plot([], [], color=FAINT, linewidth=1, marker="|", label="95 %, seeds")
         axes.plot([], [], "o", color=INK, label="excludes zero")
-        axes.plot([], [], "o", color=INK, markerfacecolor="white", label="holds zero")
+        hollow = "holds zero, or none" if few else "holds zero"
+        axes.plot([], [], "o", color=INK, markerfacecolor="white", label=hollow)
         drawing.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         drawing.legend(loc="outside lower left", ncols=4, title=note, alignment="left")
 
 
 def _draw_line(axes: "Axes", height: int, comparison: Comparison) -> None:
     interval, colour, seeds = comparison.interval, comparison.colour, comparison.over_seeds
-    if seeds is not None:
-        ends = [seeds.low, seeds.high]
-        axes.plot(ends, [height, height], color=FAINT, linewidth=1, marker="|", zorder=1.5)
-    axes.plot([interval.low, interval.high], [height, height], color=colour, zorder=2)
+    right = interval.mean
+    if seeds is not None and seeds.ends is not None:
+        axes.plot(seeds.ends, [height, height], color=FAINT, linewidth=1, marker="|", zorder=1.5)
+        right = max(right, seeds.ends[1])
+    if interval.ends is not None:
+        axes.plot(interval.ends, [height, height], color=colour, zorder=2)
+        right = max(right, interval.ends[1])
     axes.plot(
         interval.mean,
         height,
@@ -100,8 +112,8 @@ def _draw_line(axes: "Axes", height: int, comparison: Comparison) -> None:
         zorder=3,
     )
     axes.annotate(
-        f"{interval.mean:+z.1f}",
-        (max(interval.high, seeds.high if seeds else interval.high), height),
+        f"{interval.mean:+z.2f}",
+        (right, height),
         xytext=(7, 0),
         textcoords="offset points",
         va="center",

@@ -1,6 +1,6 @@
 """The one look of all figures: colours, fonts, size, reproducible files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +58,28 @@ def figure(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
 
 def font(size: int, bold: bool = False) -> "FreeTypeFont":
     """The font of the figures for drawing with PIL, `size` in pixels."""
-    import matplotlib
     from PIL import ImageFont
 
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
+    return ImageFont.truetype(_font_file("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"), size)
+
+
+def undrawable(texts: Iterable[str]) -> str | None:
+    """A line about the characters that the font has not, which become boxes; None if it has all.
+
+    No other font steps in: which ones there are depends on the machine, and so would the picture.
+    """
+    from matplotlib.ft2font import FT2Font
+
+    known = FT2Font(str(_font_file("DejaVuSans.ttf"))).get_charmap()
+    used = sorted({letter for text in texts for letter in text if not letter.isspace()})
+    lacking = [f"U+{ord(letter):04X}" for letter in used if ord(letter) not in known]
+    if not lacking:
+        return None
+    shown = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if lacking[5:] else "")
+    return f"Boxes: the font has no {shown}"
+
+
+def _font_file(name: str) -> Path:
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name

@@ -11,6 +11,8 @@ from ubg.synthpedes.canvas import HEIGHT, WIDTH
 ZOOM = 2
 GAP, LINES, LINE_HEIGHT = 12, 9, 13
 CELL_WIDTH = 210
+TITLE = 34
+HEADING = "SynthPEDES, drawn by a program: people of the test split, below each image a caption"
 
 
 def contact_sheet(records: list[dict[str, Any]], folder: Path, columns: int = 8) -> Image.Image:
@@ -23,10 +25,12 @@ def contact_sheet(records: list[dict[str, Any]], folder: Path, columns: int = 8)
     """
     cell_height = HEIGHT * ZOOM + GAP + LINES * LINE_HEIGHT
     rows = (len(records) + columns - 1) // columns
-    sheet = Image.new("RGB", (columns * CELL_WIDTH + GAP, rows * cell_height + GAP), "white")
+    size = (columns * CELL_WIDTH + GAP, TITLE + rows * cell_height + GAP)
+    sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    draw.text((GAP, GAP), HEADING, "black", ImageFont.load_default(18))
     for i, record in enumerate(records):
-        x, y = GAP + i % columns * CELL_WIDTH, GAP + i // columns * cell_height
+        x, y = GAP + i % columns * CELL_WIDTH, TITLE + GAP + i // columns * cell_height
         with Image.open(folder / "imgs" / record["file_path"]) as image:
             large = image.resize((WIDTH * ZOOM, HEIGHT * ZOOM), Image.Resampling.LANCZOS)
         sheet.paste(large, (x, y))

@@ -66,6 +66,13 @@ def test_another_file_is_refused(tmp_path):
         Perceptual(tmp_path / "other.pth")
 
 
+def test_the_linear_layers_alone_are_refused_and_told_what_is_missing(weights, tmp_path):
+    alone = {name: value for name, value in weights.items() if name.startswith("lin")}
+    torch.save(alone, tmp_path / "vgg.pth")
+    with pytest.raises(ValueError, match=r"vgg\.pth: .* without VGG-16 \(net\.\*\)"):
+        Perceptual(tmp_path / "vgg.pth")
+
+
 def test_a_fit_follows_it(weights, tmp_path):
     torch.save(weights, tmp_path / "lpips.pth")
     sizes = {"codes": 4, "code_dim": 4, "channels": 32, "multipliers": (1,), "blocks": 1}

@@ -7,7 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from ubg.vqgan.fit.quality import draw_reconstructions, measure, perplexity, psnr, reconstruct
+from ubg.vqgan.fit.quality import (
+    TITLE,
+    draw_reconstructions,
+    measure,
+    perplexity,
+    psnr,
+    reconstruct,
+)
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.vqgan import VQGAN
 
@@ -57,6 +64,8 @@ def test_picture_has_originals_above_reconstructions(model, tmp_path):
     rows = np.arange(70)
     draw_reconstructions(model, Pack(), rows, tmp_path / "picture.png")
     picture = np.asarray(Image.open(tmp_path / "picture.png"))
+    assert (picture[:TITLE] < 128).any()
+    picture = picture[TITLE:]
     scale, gap = 12, 6
     assert picture.shape == (2 * (16 * scale + gap), 12 * (8 * scale + gap), 3)
     reconstructions, _ = reconstruct(model, PIXELS[[0, 69]])
@@ -64,3 +73,15 @@ def test_picture_has_originals_above_reconstructions(model, tmp_path):
     assert (picture[: 16 * scale : scale, : 8 * scale : scale] == PIXELS[0]).all()
     lower = picture[16 * scale + gap : -gap : scale, last - 8 * scale : last : scale]
     assert (lower == reconstructions[1].numpy()).all()
+
+
+def test_few_images_are_drawn_once_each(model, tmp_path):
+    asked = []
+
+    class Asked(Pack):
+        def read(self, rows):
+            asked.extend(rows.tolist())
+            return super().read(rows)
+
+    draw_reconstructions(model, Asked(), np.array([4, 5, 9]), tmp_path / "picture.png")
+    assert asked == [4, 5, 9]

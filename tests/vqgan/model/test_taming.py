@@ -191,7 +191,9 @@ def test_pickled_code_is_not_run(tmp_path, place):
     if place == "as a weight":
         content = {"state_dict": weights | {"encoder.conv_in.weight": trap}}
     message = refused(*write(tmp_path, content, published_yaml()))
-    assert "holds pickled objects" in message
+    assert "holds pickled objects beside its weights (" in message
+    assert re.search(r"weights \([\w.]+\), which are not run", message)
+    assert "\x1b" not in message
     assert not (tmp_path / "it ran").exists()
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ubg.data.images.image_pack import ImagePack
-from ubg.figures.style import BLUE, FAINT, INK, ORANGE, font
+from ubg.figures.style import BLUE, FAINT, INK, ORANGE, font, undrawable
 from ubg.foils.cases import BINDING, Case, Rows
 from ubg.foils.measuring.judge import ScorePairs
 from ubg.foils.words import changed_words, shared_words
@@ -73,7 +73,9 @@ def draw_foil_sheet(
     thumb_width = round(images.width * THUMB_HEIGHT / images.height)
     text_left = MARGIN + len(image_rows) * (thumb_width + GAP) + GAP
     width = text_left + TEXT_WIDTH + len(image_rows) * SCORE_WIDTH + MARGIN
-    sheet = Image.new("RGB", (width, HEADER + max(len(cases), 1) * ROW), "white")
+    note = undrawable([title, *(text for one in cases for text in (one.caption, one.foil_caption))])
+    bottom = HEADER + max(len(cases), 1) * ROW
+    sheet = Image.new("RGB", (width, bottom + (0 if note is None else LINE)), "white")
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 16), title, fill=INK, font=font(20, bold=True))
     key = (("blue: the image and its caption", BLUE), ("orange: the foil", ORANGE))
@@ -105,6 +107,8 @@ def draw_foil_sheet(
                 draw.text(
                     (right, corner[1]), f"{score:z.3f}", fill=colour, font=font(15), anchor="ra"
                 )
+    if note is not None:
+        draw.text((MARGIN, bottom), note, fill=FAINT, font=font(12))
     sheet.save(path, format="PNG", optimize=True)
 
 

@@ -1,6 +1,5 @@
 """The VQGAN of a run, fitted or converted: what `stages/fit_vqgan.py` calls."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,30 +38,29 @@ def make_vqgan(params: Params) -> None:
         for split, of_split in table.groupby("split")
     }
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    folder = checkpoint_folder("vqgan", _fingerprint(params, pack))
-    if chosen.fit is None:
-        assert chosen.pretrained is not None
-        assert chosen.config is not None
-        model = load_published(chosen.pretrained, chosen.config).to(device)
-        model.grid(pack.height, pack.width)
-    else:
-        torch.manual_seed(chosen.fit.seed)
-        model = build_vqgan(chosen.fit).to(device)
-        model.grid(pack.height, pack.width)
-        _fit(model, pack, rows["train"], chosen.fit, folder)
+    with checkpoint_folder("vqgan", _fingerprint(params, pack)) as folder:
+        if chosen.fit is None:
+            assert chosen.pretrained is not None
+            assert chosen.config is not None
+            model = load_published(chosen.pretrained, chosen.config).to(device)
+            model.grid(pack.height, pack.width)
+        else:
+            torch.manual_seed(chosen.fit.seed)
+            model = build_vqgan(chosen.fit).to(device)
+            model.grid(pack.height, pack.width)
+            _fit(model, pack, rows["train"], chosen.fit, folder)
 
-    model.eval()
-    quality = measure(model, pack, rows["val"])
-    with replace_folder(PLOTS) as output:
-        draw_reconstructions(model, pack, rows["val"], output / "reconstructions.png")
-    with replace_folder(VQGAN_FOLDER) as output:
-        save_vqgan(model.cpu(), output)
-    write_json(METRICS, quality.as_dict())
-    print(
-        f"validation: {quality.psnr:.2f} dB, perplexity {quality.perplexity:.0f}, "
-        f"{quality.used_codes} of {quality.codes} codes in use"
-    )
-    shutil.rmtree(folder, ignore_errors=True)
+        model.eval()
+        quality = measure(model, pack, rows["val"])
+        with replace_folder(PLOTS) as plots:  # until all is written, before another run does so
+            draw_reconstructions(model, pack, rows["val"], plots / "reconstructions.png")
+            with replace_folder(VQGAN_FOLDER) as output:
+                save_vqgan(model.cpu(), output)
+            write_json(METRICS, quality.as_dict())
+        print(
+            f"validation: {quality.psnr:.2f} dB, perplexity {quality.perplexity:.0f}, "
+            f"{quality.used_codes} of {quality.codes} codes in use"
+        )
 
 
 def build_vqgan(params: VqganFit) -> VQGAN:
@@ -87,7 +85,6 @@ def _fit(
     params: VqganFit,
     folder: Path,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"vqgan: {count:,} parameters, {len(rows):,} images, {params.steps:,} steps")
     print(f"checkpoints in {folder}, results in {VQGAN_FOLDER}, {PLOTS} and {METRICS}")

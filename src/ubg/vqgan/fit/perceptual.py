@@ -41,6 +41,12 @@ class Perceptual(LPIPS):
         tensors = read_tensors(Path(path))
         if any(name.startswith(PREFIX) for name in tensors):
             tensors = {name: tensors[name] for name in tensors if name.startswith(PREFIX)}
+        if "lin0.model.1.weight" in tensors and not any(n.startswith("net.") for n in tensors):
+            raise ValueError(
+                f"{path}: holds the linear layers of LPIPS without VGG-16 (net.*), whose features "
+                "they weigh; give a published VQGAN checkpoint, which has both, or taming's whole "
+                "state dict"
+            )
         weights = self.scaling_layer.state_dict(prefix="scaling_layer.")
         weights |= {name.removeprefix(PREFIX): value.float() for name, value in tensors.items()}
         problem = mismatch(self, weights)

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ubg.data.images.image_pack import ImagePack
+from ubg.figures.style import INK, font
 from ubg.vqgan.model.vqgan import VQGAN, to_signed, to_uint8
 
 PICTURES, BATCH, GAP = 12, 64, 6
+HEADING = "VQGAN: images of the validation split, below each its reconstruction"
+TITLE, TITLE_WIDTH = 34, 640  # pixels
 
 
 @dataclass
@@ -73,12 +76,17 @@ def measure(model: VQGAN, pack: ImagePack, rows: NDArray[np.int64]) -> Quality:
 def draw_reconstructions(
     model: VQGAN, pack: ImagePack, rows: NDArray[np.int64], path: Path
 ) -> None:
-    """Write a dozen images, spread over `rows`, above their reconstructions as a PNG."""
-    pixels = pack.read(rows[np.linspace(0, len(rows) - 1, PICTURES).astype(int)])
+    """Write up to a dozen images, spread over `rows`, above their reconstructions as a PNG."""
+    count = min(PICTURES, len(rows))
+    pixels = pack.read(rows[np.linspace(0, len(rows) - 1, count).astype(int)])
     reconstructions, _ = reconstruct(model, pixels)
     scale = max(1, 192 // pack.height)
     bands = [_band(images, scale) for images in (pixels, reconstructions.numpy())]
-    Image.fromarray(np.concatenate(bands)).save(path)
+    pictures = Image.fromarray(np.concatenate(bands))
+    sheet = Image.new("RGB", (max(pictures.width, TITLE_WIDTH), TITLE + pictures.height), "white")
+    sheet.paste(pictures, (0, TITLE))
+    ImageDraw.Draw(sheet).text((GAP, GAP), HEADING, fill=INK, font=font(16, bold=True))
+    sheet.save(path)
 
 
 def _band(images_BHWC: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Published checkpoints of CompVis/taming-transformers: a Lightning `.ckpt` beside its yaml."""
 
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -145,10 +146,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
                 path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
             )
     except pickle.UnpicklingError as error:
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        if refused is None:
+            raise ValueError(
+                f"{path}: is no file that torch.save wrote, or a damaged one; give the .ckpt"
+            ) from None
         raise ValueError(
-            f"{path}: holds pickled objects beside its weights, which are not run "
-            f"({_line(error)}); if you trust the file, load it where it was made and save "
-            "{'state_dict': ...} alone with torch.save"
+            f"{path}: holds pickled objects beside its weights ({refused[1]}), which are not run; "
+            "if you trust the file, load it where it was made and save {'state_dict': ...} alone "
+            "with torch.save"
         ) from None
     except Exception as error:  # a damaged file raises many kinds
         raise ValueError(f"{path}: cannot be read: {_line(error)}") from None
