@@ -59,6 +59,14 @@ def irra(losses: dict[str, float], **changes: Any) -> Irra:
         "guess_among": "all",
         "interaction_layers": 4,
         "interaction_heads": 8,
+        "head_activation": "gelu",
+        "optimiser": {
+            "eps": 1e-8,
+            "clip_norm": 1.0,
+            "interaction": {"weight": 5.0, "bias": 10.0},
+            "norms": {"weight": 5.0, "bias": 10.0},
+            "heads": {"weight": 5.0, "bias": 10.0},
+        },
     }
     return Irra.model_validate({"losses": off | losses, **defaults, **changes})
 
@@ -71,6 +79,7 @@ def augmentation(**changes: Any) -> Augmentation:
 def optimiser(**changes: Any) -> Optimiser:
     defaults = {
         "betas": (0.9, 0.999),
+        "eps": 1e-8,
         "clip_norm": None,
         "schedule": "cosine",
         "final_factor": 0.0,

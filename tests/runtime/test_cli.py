@@ -13,7 +13,18 @@ def test_a_fault_of_the_input_is_one_line_and_status_one(monkeypatch):
         raise ValueError("params.yaml: seed: no")
 
     monkeypatch.setattr(sys, "argv", ["stage.py"])
+    monkeypatch.delenv("DVC_STAGE", raising=False)
     with pytest.raises(SystemExit, match=r"^error: params\.yaml: seed: no$"):
+        run_stage("A stage.", stage)
+
+
+def test_under_dvc_a_fault_says_how_to_bring_back_what_dvc_removed(monkeypatch):
+    def stage():
+        raise ValueError("params.yaml: seed: no")
+
+    monkeypatch.setattr(sys, "argv", ["stage.py"])
+    monkeypatch.setenv("DVC_STAGE", "train_phase2")
+    with pytest.raises(SystemExit, match=r"^error: params\.yaml: seed: no\nDVC .*`dvc checkout`"):
         run_stage("A stage.", stage)
 
 

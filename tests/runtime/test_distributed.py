@@ -192,6 +192,9 @@ class Classifier(nn.Module):
     def pretrained_modules(self):
         return []
 
+    def lr_factors(self):
+        return []
+
     def saved_parts(self):
         return {"model": self}
 

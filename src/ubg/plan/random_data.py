@@ -59,6 +59,7 @@ class RandomTokenizer:
     """
 
     pad_token_id = 0
+    unk_token_id = None
 
     def __init__(self, vocab_size: int) -> None:
         self.vocab_size = vocab_size

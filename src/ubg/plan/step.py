@@ -24,9 +24,9 @@ class TrainingStep:
         self.device = device
         self.model = system.task.model.to(device).train()
         self.loss_weights = system.task.loss_weights(preset.training.epochs)
-        self.clip_norm = preset.optimiser.clip_norm
+        self.clip_norm = system.task.optimiser.clip_norm
         self.precision = preset.training.precision
-        self.optimiser = build_optimiser(self.model, preset.optimiser)
+        self.optimiser = build_optimiser(self.model, system.task.optimiser)
 
     def objective(self, batch: Batch) -> torch.Tensor:
         """The weighted sum of the losses, with what is kept for its gradient."""

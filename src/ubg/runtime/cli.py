@@ -2,10 +2,16 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Iterable
 
 from ubg.runtime.memory import use_huge_pages
+
+RESTORE = (
+    "DVC removed what this stage had written before; `dvc checkout` brings it back, and "
+    "`git checkout metrics` what Git keeps"
+)
 
 
 def run_stage(description: str, stage: Callable[[], None]) -> None:
@@ -44,8 +50,12 @@ def run_script(stage: Callable[[], None]) -> None:
 
 
 def exit_cleanly(stage: Callable[[], None]) -> None:
-    """Run `stage`; a ValueError, which says what is wrong with the input, ends it with status 1."""
+    """Run `stage`; a ValueError, which says what is wrong with the input, ends it with status 1.
+
+    DVC removes the outputs of a stage before it runs it, and does not bring them back.
+    """
     try:
         stage()
     except ValueError as error:
-        sys.exit(f"error: {error}")
+        restore = f"\n{RESTORE}" if "DVC_STAGE" in os.environ else ""
+        sys.exit(f"error: {error}{restore}")

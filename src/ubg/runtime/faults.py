@@ -1,5 +1,6 @@
 """Many faults of one input, told together."""
 
+SHOWN = 20  # faults of one input; others are only counted
 SHOWN_CHARACTERS = 80
 
 
@@ -8,19 +9,17 @@ class Faults:
 
     Args:
         summary: the heading when there are several.
-        shown: how many to keep; the others are only counted. None keeps all.
     """
 
-    def __init__(self, summary: str, shown: int | None = 20) -> None:
+    def __init__(self, summary: str) -> None:
         self.summary = summary
-        self.shown = shown
         self.count = 0
         self.lines: list[str] = []
 
     def add(self, line: str) -> None:
         """Note a fault: where, what is wrong, what to do."""
         self.count += 1
-        if self.shown is None or self.count <= self.shown:
+        if self.count <= SHOWN:
             self.lines.append(line)
 
     def raise_if_any(self) -> None:
