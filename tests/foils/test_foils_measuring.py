@@ -1,6 +1,7 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from ubg.foils.cases import BINDING, as_rows, read_cases
 from ubg.foils.making.drawn import make_drawn_foils
 from ubg.foils.measuring import evaluate
 from ubg.foils.measuring.images import FoilImages
-from ubg.foils.measuring.judge import CHANCE, judge, summarise
+from ubg.foils.measuring.judge import CHANCE, judge, rank_one, summarise
 from ubg.foils.measuring.results import read_results, write_results
 from ubg.foils.measuring.sheet import choose_cases, marked_words
 from ubg.params import Foils, Image, SynthPedes, load_params
@@ -168,7 +169,8 @@ def test_an_untrained_network_is_at_chance(cases, folder, monkeypatch, params, t
     monkeypatch.setattr(evaluate, "FOILS", folder)
     metrics = evaluate.evaluate_foils(system, untrained(system), None, None, params, tmp_path)
     assert set(metrics) == {"foils"}
-    assert set(metrics["foils"]) == {"attribute", "binding", "paraphrase", "twin_r1"}
+    measures = {"attribute", "binding", "paraphrase", "twin_r1", "twin_errors"}
+    assert set(metrics["foils"]) == measures
     results = read_results(tmp_path / "foils.csv")
     assert results.persons.tolist() == [case.person for case in cases]
     for name in ("paraphrase", "twin_r1"):
@@ -182,14 +184,50 @@ def test_an_untrained_network_is_at_chance(cases, folder, monkeypatch, params, t
 def test_by_both_scores_the_second_one_is_added_to_the_cosine(cases, folder):
     rows, trained, score = as_rows(cases[:20], drawn=True), untrained("phase1"), ToyScore()
     images = FoilImages(folder, rows.image_ids, trained.network.image)
-    by = evaluate.pair_scores(trained, score, rows, images, 16)
+    by = evaluate.score_foils(trained, score, rows, images, 16)
     assert set(by) == {"", "_generative"}
     captions = TokenisedCaptions(trained.tokenizer, rows.texts, trained.network.max_tokens)
     codes_GL = score.image_codes(images.read(np.arange(len(rows.image_ids))))
     added_TG = score_captions(score, captions, codes_GL, 16, "cpu")
     text_P, image_P = rows.foil_caption_C, rows.image_C
-    added_P = by["_generative"](text_P, image_P) - by[""](text_P, image_P)
+    added_P = by["_generative"].pairs(text_P, image_P) - by[""].pairs(text_P, image_P)
     np.testing.assert_allclose(added_P, added_TG[text_P, image_P], atol=1e-6)
+
+
+def test_the_best_of_others_by_both_scores_equals_a_loop_over_pairs(cases, folder, monkeypatch):
+    monkeypatch.setattr(evaluate, "CAPTIONS_AT_ONCE", 7)
+    rows, trained, score = as_rows(cases[:20], drawn=True), untrained("phase1"), ToyScore()
+    images = FoilImages(folder, rows.image_ids, trained.network.image)
+    by = evaluate.score_foils(trained, score, rows, images, 16)
+    captions = TokenisedCaptions(trained.tokenizer, rows.texts, trained.network.max_tokens)
+    codes_GL = score.image_codes(images.read(np.arange(len(rows.image_ids))))
+    added_TG = score_captions(score, captions, codes_GL, 16, "cpu")
+    person_of = {case.image: case.person for case in cases[:20]}
+    person_of |= {case.foil_image: case.person for case in cases[:20]}
+    for case, text in enumerate(rows.caption_C):
+        others = [
+            (by[""].pairs(np.array([text]), np.array([image])).item(), added_TG[text, image])
+            for image, number in enumerate(rows.image_ids.tolist())
+            if person_of[number] != rows.person_C[case]
+        ]
+        assert by[""].other_C[case] == pytest.approx(max(cosine for cosine, _ in others))
+        best = max(cosine + added for cosine, added in others)
+        assert by["_generative"].other_C[case] == pytest.approx(best, abs=1e-6)
+
+
+def test_rank_one_of_four_cases_by_hand():
+    """Own, twin, best other: right, twin ahead, other ahead of both, twin and own level."""
+    rows = SimpleNamespace(
+        caption_C=np.arange(4), image_C=np.zeros(4, int), foil_image_C=np.ones(4, int)
+    )
+    score_C2 = np.array([[0.9, 0.5], [0.4, 0.6], [0.4, 0.6], [0.7, 0.7]])
+    other_C = np.array([0.8, 0.5, 0.6, 0.1])
+    results = rank_one(rows, lambda text_P, image_P: score_C2[text_P, image_P], other_C)
+    assert results["r1"].tolist() == [True, False, False, False]
+    assert results["twin_first"].tolist() == [False, True, False, True]
+    kinds = np.array(["hat"] * 4)
+    results |= {"group": np.ones(4, bool)}
+    assert summarise(kinds, results) == {"attribute": 100.0, "twin_errors": 66.667}
 
 
 def test_captions_alone_are_measured_on_the_images_of_the_data_set(

@@ -59,21 +59,44 @@ def judge(rows: Rows, score_pairs: ScorePairs) -> Results:
     }
 
 
+def rank_one(rows: Rows, score_pairs: ScorePairs, other_C: NDArray[np.float64]) -> Results:
+    """Which picture is first for the caption, where that of each other person competes too.
+
+    r1: its own picture is. twin_first: the twin is, alone. Pictures and twins of the same person in
+    other cases do not compete.
+
+    Args:
+        rows: with twins.
+        score_pairs: see `judge`.
+        other_C: the highest score of the caption and a picture of another person.
+    """
+    assert rows.foil_image_C is not None
+    own = score_pairs(rows.caption_C, rows.image_C)
+    twin = score_pairs(rows.caption_C, rows.foil_image_C)
+    return {
+        "r1": own > np.maximum(twin, other_C),
+        "twin_first": (twin >= own) & (twin > other_C),
+    }
+
+
 def summarise(
     kinds: NDArray[np.str_], results: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, float]:
     """Percent for `metrics/<system>.json`: over all cases but binding, and over binding.
 
     `attribute` and `binding` are of the group, or of `caption` where captions alone are changed;
-    `paraphrase` and `twin_r1` are over all cases. What there is no case of is left out.
+    `paraphrase` and `twin_r1` are over all cases, `twin_errors` is the share of twins among what
+    stands wrongly at rank 1. What there is no case of is left out.
 
     Args:
         kinds: [C].
-        results: [C] by measure, as of `judge`.
+        results: [C] by measure, as of `judge` and `rank_one`.
     """
     leading = results["group"] if "group" in results else results["caption"]
     parts = {"attribute": leading[kinds != BINDING], "binding": leading[kinds == BINDING]}
     parts |= {name: results[name] for name in ("paraphrase", "twin_r1") if name in results}
+    if "twin_first" in results:
+        parts["twin_errors"] = results["twin_first"][~results["r1"]]
     return {
         name: round(100 * float(right.mean()), 3) for name, right in parts.items() if len(right)
     }
