@@ -118,12 +118,16 @@ def test_a_file_system_without_locks_is_told_once_and_written_to(tmp_path, monke
     monkeypatch.setattr(fcntl, "flock", refuse)
     for number in range(2):
         with replace_folder(tmp_path / "out") as aside, replace_file(tmp_path / "file") as file:
-            (aside / "part").write_text(str(number))
+            with replace_file(aside / "part") as part:
+                part.write_text(str(number))
             file.write_text(str(number))
-    assert capsys.readouterr().out == (
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == (
         f"note: no locks in {tmp_path} (No locks available); "
-        "do not run a stage there twice at the same time\n"
+        "do not run a stage there twice at the same time"
     )
+    assert len(told) == 2  # also in the folder aside
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "out", "part"]
     assert (tmp_path / "out/part").read_text() == (tmp_path / "file").read_text() == "1"
 
 

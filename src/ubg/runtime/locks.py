@@ -46,6 +46,7 @@ class PathLock:
         except OSError as error:
             if error.errno not in REFUSED:
                 raise
+            self._file.unlink(missing_ok=True)
             _tell_of_no_locks(self._file.parent, os.strerror(error.errno))
             return True
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")

@@ -1,7 +1,12 @@
 """Ids are served by image id; whatever is wrong with a file is one line that names it."""
 
+import fcntl
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,6 +14,7 @@ import pytest
 
 from ubg.vqgan.codes.store import ENCODING_VERSION, Origin, VqTokens, write_vq_tokens
 
+SOURCE = Path(__file__).parents[3] / "src"
 ORIGIN = Origin(
     codes=50,
     rows=4,
@@ -43,6 +49,52 @@ def test_what_was_written_is_read(path):
     assert tokens.ids_N2L.dtype == np.uint16
     assert np.array_equal(tokens.ids_N2L, IDS)
     assert np.array_equal(tokens.image_ids, IMAGE_IDS)
+
+
+@pytest.fixture
+def refuse_lock():
+    """Make a file one that HDF5 can have no lock on, as on some network file systems."""
+    files = []
+
+    def refuse(path: Path) -> None:
+        files.append(path.open("ab"))
+        fcntl.flock(files[-1], fcntl.LOCK_EX)
+
+    yield refuse
+    for file in files:
+        file.close()
+
+
+def test_without_locks_it_is_written_and_read(path, refuse_lock):
+    before = path.read_bytes()
+    refuse_lock(path.with_name(".vq_tokens.h5.partial"))
+    write_vq_tokens(path, IDS, IMAGE_IDS, ORIGIN)
+    assert path.read_bytes() == before
+    assert np.array_equal(VqTokens(path).ids_N2L, IDS)  # a lock stays with a file that is renamed
+
+
+def test_locks_that_the_environment_asks_for_are_said_to_be_why(path, refuse_lock):
+    """HDF5 reads its variable once in a process."""
+    refuse_lock(path)
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {VqTokens.__module__} import *; VqTokens({str(path)!r})"],
+        env=os.environ | {"HDF5_USE_FILE_LOCKING": "TRUE", "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+    )
+    assert re.search(
+        "ValueError: .*: no usable VQ tokens: .*; unset HDF5_USE_FILE_LOCKING", done.stderr
+    )
+
+
+def test_a_full_disk_is_one_line_that_says_what_is_kept(tmp_path, monkeypatch):
+    def fail(file):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(ValueError, match=r"No space left on device; make room .* is kept$"):
+        write_vq_tokens(tmp_path / "vq_tokens.h5", IDS, IMAGE_IDS, ORIGIN)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_batch_looks_up_every_image_and_its_mirror_image(path):

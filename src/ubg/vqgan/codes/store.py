@@ -24,6 +24,8 @@ MAX_BYTES = 2**32
 ROWS_IN_CHUNK = 64
 KINDS = {int: "i", float: "f", str: "S"}  # of NumPy's types, which attributes are stored as
 ADVICE = "make it again with `dvc repro precompute_vq_tokens`"
+LOCKED = "unable to lock file"  # HDF5's words
+UNLOCK = "unset HDF5_USE_FILE_LOCKING, which makes HDF5 ask for a lock"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class VqTokens:
             size = self.path.stat().st_size
             if not self.path.is_file():
                 raise ValueError("is no plain file")
-            with h5py.File(self.path, "r") as file:
+            # Without locks, which some network file systems refuse: no file is changed in place.
+            with h5py.File(self.path, "r", locking=False) as file:
                 self.origin = _read_origin(file)
                 ids = _dataset(file, "ids", np.uint16, 3, size)
                 image_ids = _dataset(file, "image_ids", np.int64, 1, size)
@@ -93,9 +96,9 @@ class VqTokens:
                 self.image_ids: NDArray[np.int64] = image_ids[:]
             _check_values(self.ids_N2L, self.image_ids, self.origin.codes)
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            # HDF5 reports damage by many kinds of errors, some of several lines.
-            reason = " ".join(str(error).split())[:300]
-            raise ValueError(f"{self.path}: no usable VQ tokens: {reason}; {ADVICE}") from None
+            reason = _one_line(error)  # HDF5 reports damage by many kinds of errors
+            advice = UNLOCK if LOCKED in reason else ADVICE
+            raise ValueError(f"{self.path}: no usable VQ tokens: {reason}; {advice}") from None
         self.codes = self.origin.codes
         self.grid = self.origin.rows, self.origin.columns
 
@@ -158,17 +161,31 @@ def write_vq_tokens(
         ids_N2L: [N, 2, L], each from 0 to `origin.codes` - 1.
         image_ids: [N], ascending.
         origin: becomes the attributes.
+
+    Raises:
+        ValueError: the file cannot be written.
     """
     import h5py
 
     assert ids_N2L.shape == (len(image_ids), 2, origin.rows * origin.columns)
     _check_values(ids_N2L, image_ids, origin.codes)
     chunks = (min(ROWS_IN_CHUNK, len(ids_N2L)), *ids_N2L.shape[1:])
-    with replace_file(path) as aside, h5py.File(aside, "w", libver=("v110", "v110")) as file:
-        file.create_dataset("ids", data=ids_N2L.astype("<u2"), chunks=chunks, track_times=False)
-        file.create_dataset("image_ids", data=image_ids.astype("<i8"), track_times=False)
-        for name, value in asdict(origin).items():
-            file.attrs[name] = np.bytes_(value, "ascii") if isinstance(value, str) else value
+    try:
+        with (
+            replace_file(path) as aside,
+            h5py.File(aside, "w", libver=("v110", "v110"), locking=False) as file,
+        ):
+            file.create_dataset("ids", data=ids_N2L.astype("<u2"), chunks=chunks, track_times=False)
+            file.create_dataset("image_ids", data=image_ids.astype("<i8"), track_times=False)
+            for name, value in asdict(origin).items():
+                file.attrs[name] = np.bytes_(value, "ascii") if isinstance(value, str) else value
+    except OSError as error:
+        reason = _one_line(error)
+        advice = UNLOCK if LOCKED in reason else "make room for it, or make its folder writable"
+        raise ValueError(
+            f"{path}: cannot be written: {reason}; {advice}, and run the same command again: "
+            "what has been encoded is kept"
+        ) from None
 
 
 def _read_origin(file: "h5py.File") -> Origin:
@@ -231,3 +248,7 @@ def _check_values(ids_N2L: NDArray[np.integer], image_ids: NDArray[np.int64], co
         raise ValueError(
             f"image {after} follows image {before}; 'image_ids' must ascend, each given once"
         )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
