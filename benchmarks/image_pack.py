@@ -19,6 +19,7 @@ from PIL import Image
 import ubg.params
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
+from ubg.runtime.cpus import usable_cpus
 
 HEIGHT, WIDTH, BATCH_SIZE = 384, 128, 64
 IMAGES, BATCHES, ROUNDS = 2048, 16, 5
@@ -33,7 +34,7 @@ def main():
         started = time.perf_counter()
         pack_images(table, root, size, root / "pack")
         seconds = time.perf_counter() - started
-        print(f"packing: {IMAGES / seconds:,.0f} images/s with {os.cpu_count()} threads")
+        print(f"packing: {IMAGES / seconds:,.0f} images/s with {usable_cpus()} threads")
         pack = ImagePack(root / "pack")
         pixels = root / "pack" / "images.u8"
         buffer = np.empty((BATCH_SIZE, HEIGHT, WIDTH, 3), np.uint8)

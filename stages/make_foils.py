@@ -5,17 +5,15 @@ from ubg.runtime.cli import run_stage
 
 def main() -> None:
     """Write `data/foils`: drawn twins, or where nothing is drawn, exchanged captions."""
-    import os
-
     from ubg.foils.cases import FOILS
     from ubg.params import load_params
 
     data = load_params().data
     if data.synthpedes is not None:
         from ubg.foils.making.drawn import make_drawn_foils
+        from ubg.runtime.cpus import usable_cpus
 
-        processes = len(os.sched_getaffinity(0))
-        counts = make_drawn_foils(data.foils, data.synthpedes, FOILS, processes)
+        counts = make_drawn_foils(data.foils, data.synthpedes, FOILS, usable_cpus())
     else:
         from ubg.data.prepared import PREPARED, load_prepared
         from ubg.foils.making.exchanged import make_exchanged_foils

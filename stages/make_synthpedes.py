@@ -5,15 +5,14 @@ from ubg.runtime.cli import run_stage
 
 def main() -> None:
     """Read how much to draw, draw it on every CPU this process may use."""
-    import os
-
     from ubg.params import load_synthpedes
 
     params = load_synthpedes()
 
+    from ubg.runtime.cpus import usable_cpus
     from ubg.synthpedes.generate import generate
 
-    generate(params, "data/raw/synthpedes", processes=len(os.sched_getaffinity(0)))
+    generate(params, "data/raw/synthpedes", processes=usable_cpus())
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ the GIL, so that threads may run them side by side on parts of the same arrays.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ubg.runtime.compiled import cached_njit
 
 UNITS = 2.0**26
 UNIT_BITS = 26
@@ -16,7 +17,7 @@ MANY = 256  # relevant items of a query, from which on a search beats counting f
 UNKNOWN = np.iinfo(np.int64).min
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@cached_njit(fastmath={"reassoc"})
 def _squared_length(row: NDArray[np.floating]) -> float:
     total = 0.0
     for d in range(len(row)):
@@ -24,7 +25,7 @@ def _squared_length(row: NDArray[np.floating]) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def encode_rows(
     features: NDArray[np.floating], codes: NDArray[np.int32], rounded: NDArray[np.float32]
 ) -> int:
@@ -44,7 +45,7 @@ def encode_rows(
     return -1
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _dot(a: NDArray[np.int32], b: NDArray[np.int32]) -> np.int64:
     total = np.int64(0)
     for d in range(len(a)):
@@ -52,7 +53,7 @@ def _dot(a: NDArray[np.int32], b: NDArray[np.int32]) -> np.int64:
     return total
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _similarity(
     query_codes: NDArray[np.int32],
     item_codes: NDArray[np.int32],
@@ -66,7 +67,7 @@ def _similarity(
     return similarity
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def sort_pairs(
     query_codes: NDArray[np.int32],
     item_codes: NDArray[np.int32],
@@ -87,7 +88,7 @@ def sort_pairs(
         exact[start:stop], items[start:stop] = exact[start:stop][order], items[start:stop][order]
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _count_above(
     row: NDArray[np.float32], low: np.float32, high: np.float32
 ) -> tuple[np.int32, np.int32]:
@@ -98,7 +99,7 @@ def _count_above(
     return reached, above
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _find_between(
     row: NDArray[np.float32], low: np.float32, high: np.float32, found: NDArray[np.int64]
 ) -> int:
@@ -113,7 +114,7 @@ def _find_between(
     return count
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _first_below(falling: NDArray[np.float32], value: np.float32) -> int:
     """How many values at the beginning are not below `value`."""
     place, left = 0, len(falling)
@@ -125,7 +126,7 @@ def _first_below(falling: NDArray[np.float32], value: np.float32) -> int:
     return place
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _first_beaten(
     exact: NDArray[np.int64], items: NDArray[np.int64], similarity: np.int64, item: int
 ) -> int:
@@ -140,7 +141,7 @@ def _first_beaten(
     return left
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _search_winners(
     row: NDArray[np.float32],
     query: int,
@@ -173,7 +174,7 @@ def _search_winners(
             winners[place] += 1
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def add_up_searched(starts: NDArray[np.int64], winners: NDArray[np.int64]) -> None:
     """Turn `winners` of the queries of many relevant items into sums, once all is counted.
 
@@ -185,7 +186,7 @@ def add_up_searched(starts: NDArray[np.int64], winners: NDArray[np.int64]) -> No
                 winners[k] += winners[k - 1]
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def count_winners(
     tile: NDArray[np.float32],
     width: int,
@@ -250,14 +251,14 @@ def count_winners(
                     )
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def _transpose_line(tile: NDArray[np.float32], first: int, transposed: NDArray[np.float32]) -> None:
     for r in range(tile.shape[0]):
         for c in range(CACHE_LINE):  # a constant, so that the loop is unrolled
             transposed[c, r] = tile[r, first + c]
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def count_winners_of_columns(
     tile: NDArray[np.float32],
     first_query: int,
@@ -299,7 +300,7 @@ def count_winners_of_columns(
         )
 
 
-@njit(nogil=True, cache=True)
+@cached_njit()
 def sum_at_codes(
     evidence: NDArray[np.float32], codes: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:

@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ubg.runtime.cpus import usable_cpus
+
 LOST_CONTACT = os.EX_TEMPFAIL  # status of a process that ends because another one did
 RERUN = "run the same command again to go on from the last checkpoint"
 
@@ -44,7 +46,7 @@ def run_in_processes(processes: int) -> None:
             f"params.yaml: launcher.processes: {processes} is more than the {gpus} GPU(s) here; "
             "make it smaller"
         )
-    threads = os.environ.get("OMP_NUM_THREADS", max(1, (os.cpu_count() or 1) // processes))
+    threads = os.environ.get("OMP_NUM_THREADS", max(1, usable_cpus() // processes))
     options = {
         "num_processes": processes,
         "num_machines": 1,

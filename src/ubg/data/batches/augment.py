@@ -10,13 +10,13 @@ same in every batch composition, order and number of threads.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ubg.data.batches.splitmix import integer, mix, start, uniform
 from ubg.data.images.normalisation import Normalisation
 from ubg.params import Augmentation
+from ubg.runtime.compiled import cached_njit
 
 ERASING_TRIES = 10
 
@@ -112,7 +112,7 @@ def draw_augmentation(
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def augment_images(
     images_BHWC: NDArray[np.uint8],
     draws: Draws,
@@ -159,7 +159,7 @@ def augment_images(
         _erase(out_BCHW[b], geometry_B7[b, 3:], noise_B[b])
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def _erase(image_CHW: NDArray[np.float32], box: NDArray[np.int32], noise: np.uint64) -> None:
     top, left, height, width = box
     if noise == 0:
@@ -176,7 +176,7 @@ def _erase(image_CHW: NDArray[np.float32], box: NDArray[np.int32], noise: np.uin
                 image_CHW[c, y, x] = normal
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def _draw(
     seed: np.uint64,
     epoch: np.uint64,

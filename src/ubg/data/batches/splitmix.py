@@ -4,13 +4,14 @@ A sample's draws depend on seed, epoch and the ids of the sample alone, so they 
 every batch composition, order and number of threads.
 """
 
-import numba
 import numpy as np
+
+from ubg.runtime.compiled import cached_njit
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def start(seed: np.uint64, epoch: np.uint64, image: np.uint64, caption: np.uint64) -> np.uint64:
     """The state from which the draws of one sample begin."""
     state = mix(seed + STEP)
@@ -19,21 +20,21 @@ def start(seed: np.uint64, epoch: np.uint64, image: np.uint64, caption: np.uint6
     return state
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def uniform(state: np.uint64) -> tuple[np.uint64, float]:
     """The next state and a number in [0, 1)."""
     state = state + STEP
     return state, (mix(state) >> np.uint64(11)) * 2.0**-53
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def integer(state: np.uint64, bound: int) -> tuple[np.uint64, int]:
     """The next state and a whole number from 0 to `bound` - 1."""
     state, u = uniform(state)
     return state, int(u * bound)
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def mix(z: np.uint64) -> np.uint64:
     """A bijection of 64 bits, every bit of which depends on all others."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

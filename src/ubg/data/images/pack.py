@@ -1,7 +1,6 @@
 """Writing of the image pack: every image once, broken ones told together."""
 
 import hashlib
-import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from ubg.data.images.decode import decode_image
 from ubg.data.prepared import NO_IMAGE
 from ubg.params import Image
+from ubg.runtime.cpus import usable_cpus
 from ubg.runtime.faults import SHOWN, Faults
 from ubg.runtime.files import replace_folder, write_json
 
@@ -35,7 +35,7 @@ def pack_images(
         images: the folder that the paths are relative to.
         size: height and width, and how many broken images may be left out.
         output: folder to write, whole or not at all.
-        threads: as many as there are cores by default; decoding needs no interpreter lock.
+        threads: as many as there are CPUs to use by default; decoding needs no interpreter lock.
 
     Raises:
         ValueError: more than `size.max_broken` images are broken, of the first of which path and
@@ -57,7 +57,7 @@ def pack_images(
     with (
         replace_folder(output) as folder,
         (folder / "images.u8").open("wb") as pixels,
-        ThreadPoolExecutor(threads or os.cpu_count()) as pool,
+        ThreadPoolExecutor(threads or usable_cpus()) as pool,
         tqdm(total=len(ids), desc=f"packing into {output}", unit="image") as bar,
         warnings.catch_warnings(),
     ):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ubg.data.batches.fields import Batch, Samples
 from ubg.data.batches.splitmix import integer, start, uniform
+from ubg.runtime.compiled import cached_njit
 
 IGNORED = -100
 OWN_STREAM = np.uint64(0x6D6C6D)  # keeps these draws apart from those of the augmentation
@@ -104,7 +104,7 @@ class MaskedWordFields:
         return self.masking.fields(samples.epoch, samples.caption_ids, ids_BT, mask_BT)
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def _mask(
     seed: np.uint64,
     epoch: np.uint64,

@@ -1,10 +1,10 @@
 """Images with masked patches: mirrored like those of the batch, neither cropped nor erased."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ubg.data.batches.augment import Draws
+from ubg.runtime.compiled import cached_njit
 
 
 def flip_alone(draws: Draws) -> Draws:
@@ -14,7 +14,7 @@ def flip_alone(draws: Draws) -> Draws:
     return Draws(geometry_B7, np.zeros_like(draws.noise_B))
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def hide_patches(
     images_BCHW: NDArray[np.float32], masked_BN: NDArray[np.bool_], rows: int, columns: int
 ) -> None:

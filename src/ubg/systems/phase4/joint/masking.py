@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ubg.data.batches.splitmix import integer, start, uniform
 from ubg.params import Generation
+from ubg.runtime.compiled import cached_njit
 
 OWN_STREAM = np.uint64(0x6D61736B)  # keeps these draws apart from those of the augmentation
 
@@ -66,7 +66,7 @@ def draw_masks(
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@cached_njit()
 def _draw(
     seed: np.uint64,
     epoch: np.uint64,

@@ -1,0 +1,60 @@
+"""Compiled loops run also where no cache can be written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+LOOP = """
+from ubg.runtime.compiled import cached_njit
+@cached_njit()
+def twice(number):
+    return 2 * number
+@cached_njit(fastmath=True)
+def four_times(number):
+    return twice(twice(number))
+"""
+
+
+def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "import loop; print(loop.four_times(3))"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with `loop.py` that nothing can be cached in: a file is in the way."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    (tmp_path / "loop.py").write_text(LOOP)
+    (tmp_path / "__pycache__").touch()
+    return tmp_path
+
+
+def test_without_a_place_for_the_cache_it_compiles_and_warns_once(folder):
+    done = run(folder, HOME="/dev/null", XDG_CACHE_HOME="/dev/null")
+    assert done.stdout == "12\n", done.stderr
+    assert done.stderr.count("set NUMBA_CACHE_DIR") == 1
+
+
+def test_a_cache_elsewhere_is_used(folder, tmp_path):
+    cache = tmp_path / "cache"
+    done = run(folder, HOME="/dev/null", XDG_CACHE_HOME="/dev/null", NUMBA_CACHE_DIR=str(cache))
+    assert (done.stdout, done.stderr) == ("12\n", "")
+    assert {path.name.split("-")[0] for path in cache.rglob("*.nbc")} == {
+        "loop.twice",
+        "loop.four_times",
+    }
+
+
+def test_the_cache_of_the_user_is_used(folder, tmp_path):
+    done = run(folder, HOME=str(tmp_path / "home"), XDG_CACHE_HOME=str(tmp_path / "home/cache"))
+    assert (done.stdout, done.stderr) == ("12\n", "")
+    assert list((tmp_path / "home").rglob("*.nbc"))
