@@ -1,0 +1,55 @@
+"""`pyproject.toml` declares what the code imports, and nothing else."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DEVELOPING = ("tests", "benchmarks")
+FILES = [path for folder in DEVELOPING for path in (ROOT / folder).rglob("*.py")]
+OWN = {"ubg"} | {name for path in FILES for name in (path.stem, path.parent.name)}
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {normal(re.split(r"[><=~!\[ ;]", requirement)[0]) for requirement in requirements}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(*folders: str) -> set[str]:
+    """The distributions that the code in these folders imports, wherever it does."""
+    modules = set()
+    for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules.add((node.module or "").partition(".")[0])
+    owners = packages_distributions()
+    return {normal(owners[module][0]) for module in modules - OWN - sys.stdlib_module_names - {""}}
+
+
+def test_what_the_pipeline_imports_is_declared_and_what_is_declared_is_imported():
+    assert imported("src", "stages") == names(PROJECT["dependencies"])
+
+
+def test_tests_and_benchmarks_import_only_what_is_declared():
+    developing = names(PROJECT["optional-dependencies"]["dev"])
+    assert imported(*DEVELOPING) <= names(PROJECT["dependencies"]) | developing
+
+
+@pytest.mark.parametrize("extra", [[], ["dev"]])
+def test_all_that_is_declared_is_pinned(extra):
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
+    declared = PROJECT["dependencies"] + [
+        one for name in extra for one in PROJECT["optional-dependencies"][name]
+    ]
+    assert names(declared) <= pinned
