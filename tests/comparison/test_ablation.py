@@ -162,7 +162,7 @@ def test_markdown_table_of_intervals(folder, tmp_path):
 
 def test_of_few_identities_tables_have_means_alone_and_say_so(folder, tmp_path):
     row = rows_of(folder, "phase1", "phase2")[1]
-    row.intervals.update(dict.fromkeys(row.intervals, Interval(25.0)))
+    row.intervals.update(dict.fromkeys(row.intervals, Interval(25.0, missing=TOO_FEW)))
     write_markdown(tmp_path / "a.md", [row], SETTING)
     *_, line, _, _, _, note = (tmp_path / "a.md").read_text().splitlines()
     assert line.startswith("| phase2 – phase1 | +25.00 [–] | +25.00 [–] |")

@@ -1,5 +1,7 @@
 """Systems on the foils side by side: which rows there are, and their steps by hand."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,17 +49,18 @@ def test_table_and_figure_name_every_row(tmp_path):
     assert Image.open(tmp_path / "foils.png").width > 500
 
 
-def test_there_are_intervals_where_there_are_persons_enough(tmp_path):
-    def of(score):
-        right = {"group": score, "paraphrase": np.ones(40, bool)}
+def test_there_are_intervals_where_there_are_persons_enough_and_not_all_agree(tmp_path):
+    def of(paraphrase):
+        right = {"group": np.ones(40, bool), "paraphrase": paraphrase}
         return FoilResults(np.repeat(["binding", "hat"], 20), np.arange(40) // 2, right)
 
-    all_right, binding_right = np.ones(40, bool), np.arange(40) < 20
-    found = {"phase2": of(binding_right), "phase3": of(all_right)}
+    found = {"phase2": of(np.arange(40) % 4 < 2), "phase3": of(np.ones(40, bool))}
     write_foils(tmp_path, found, "a data set")
     table = (tmp_path / "foils.md").read_text()
     assert "| binding | 20 | 100.0 [–] | 100.0 [–] |" in table  # of ten persons
-    assert "| paraphrase | 40 | 100.0 [100.0, 100.0] |" in table
+    assert re.search(r"\| paraphrase \| 40 \| 50\.0 \[[0-9.]+, [0-9.]+\] \| 100\.0 \[–\] \|", table)
+    assert "\n\nNo interval over fewer than 20 persons" in table
+    assert "\n\nNo interval where all runs, or all persons, agree" in table
 
 
 def test_systems_measured_on_other_cases_are_refused(tmp_path):

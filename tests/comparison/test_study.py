@@ -26,7 +26,7 @@ from ubg.comparison.study_tables import (
 )
 from ubg.evaluation.queries import QueryResults
 from ubg.figures.forest import draw_forest
-from ubg.retrieval.bootstrap import TOO_FEW, Interval, paired_bootstrap
+from ubg.retrieval.bootstrap import ALIKE, TOO_FEW, Interval, paired_bootstrap
 
 SYSTEMS = ["phase3", "phase4"]
 BASE = {"dataset": "drawn", "scale": "tiny", "gen_weight": 1.0, "losses.sdm": 0.1}
@@ -325,11 +325,11 @@ def test_of_few_identities_there_is_a_mean_alone_and_a_line_that_says_so(tmp_pat
     groups = group_experiments(few)
     against = reference_differences(groups, {"gen_weight": "0"})
     assert [d.heading for d in against] == ["phase4, against gen_weight=0"]  # phase3 is the same
-    assert against[0].intervals["r1"] == Interval(20.0)
+    assert against[0].intervals["r1"] == Interval(20.0, missing=TOO_FEW)
     write_study_markdown(tmp_path / "a.md", "X", groups, against)
     table = (tmp_path / "a.md").read_text()
-    assert "| +20.00 [–] seeds [+20.00, +20.00] |" in table
-    assert table.endswith(f"\n\n{TOO_FEW}\n")
+    assert "| +20.00 [–] seeds [–] |" in table  # each seed has 6 queries more of 30
+    assert table.endswith(f"\n\n{TOO_FEW}\n\n{ALIKE}\n")
     write_differences_csv(tmp_path / "a.csv", "X", against)
-    assert ",r1,20.0000,,,20.0000,20.0000" in (tmp_path / "a.csv").read_text()
+    assert ",r1,20.0000,,,,\n" in (tmp_path / "a.csv").read_text()
     draw_forest(tmp_path / "a.png", "X", study_comparisons(against, "r1"), "note")

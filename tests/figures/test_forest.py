@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image, ImageColor
 
-from ubg.figures.forest import Comparison, difference_cell, draw_forest, too_few
-from ubg.retrieval.bootstrap import TOO_FEW, Interval
+from ubg.figures.forest import Comparison, difference_cell, draw_forest, why_missing
+from ubg.retrieval.bootstrap import ALIKE, TOO_FEW, Interval
 
 
 def widths(path, colour):
@@ -44,11 +44,23 @@ def test_figure_is_written_the_same_twice_and_without_comparisons(tmp_path):
 
 
 def test_a_line_without_an_interval_is_a_hollow_dot_and_is_told(tmp_path):
-    few = [Comparison("a", "R@1", "#ff0000", Interval(25.0))]
+    few = [Comparison("a", "R@1", "#ff0000", Interval(25.0, missing=TOO_FEW))]
     draw_forest(tmp_path / "few.png", "Title", few, "note")
     known = [Comparison("a", "R@1", "#ff0000", Interval(25.0, 24.0, 26.0))]
     draw_forest(tmp_path / "known.png", "Title", known, "note")
     assert widths(tmp_path / "few.png", "#ff0000")[1] < widths(tmp_path / "known.png", "#ff0000")[1]
-    assert too_few([Interval(25.0), Interval(0.0, -1.0, 1.0)]) == [TOO_FEW]
-    assert too_few([Interval(0.0, -1.0, 1.0)]) == []
-    assert difference_cell(Interval(25.0)) == "+25.00 [–]"
+    alike = Interval(25.0, missing=ALIKE)
+    found = [few[0].interval, None, alike, Interval(0.0, -1.0, 1.0), alike]
+    assert why_missing(found) == [TOO_FEW, ALIKE]
+    assert why_missing([None, Interval(0.0, -1.0, 1.0)]) == []
+    assert difference_cell(few[0].interval) == "+25.00 [–]"
+    assert difference_cell(known[0].interval, alike) == "+25.00 [+24.00, +26.00] seeds [–]"
+
+
+def test_a_difference_that_all_seeds_agree_on_is_a_hollow_dot_and_is_told(tmp_path):
+    interval = Interval(25.0, 24.0, 26.0)
+    seeds = {"alike": Interval(25.0, missing=ALIKE), "known": Interval(25.0, 24.9, 25.1)}
+    for name, over_seeds in seeds.items():
+        line = Comparison("a", "R@1", "#ff0000", interval, over_seeds)
+        draw_forest(tmp_path / name, "Title", [line], "note")
+    assert widths(tmp_path / "alike", "#ff0000")[1] < widths(tmp_path / "known", "#ff0000")[1]

@@ -3,6 +3,8 @@ import pytest
 
 from ubg.retrieval import bootstrap
 from ubg.retrieval.bootstrap import (
+    ALIKE,
+    TOO_FEW,
     Interval,
     interval_over_seeds,
     paired_bootstrap,
@@ -49,8 +51,8 @@ def test_weights_of_a_resample_by_hand(monkeypatch):
     # Cluster 4 has the mean 1 of one query, cluster 9 the mean 4 of two; together 9 / 3.
     found = paired_bootstrap(np.array([3.0, 1.0, 5.0]), np.array([9, 4, 9]), 3, confidence=1.0)
     assert found == Interval(3.0, 1.0, 4.0)
-    found = paired_bootstrap(np.array([3.0, 1.0, 5.0]), np.array([9, 4, 9]), 3, confidence=0.0)
-    assert (found.low, found.high) == (3.0, 3.0)
+    found = paired_bootstrap(np.array([3.0, 1.0, 5.0]), np.array([9, 4, 9]), 3, confidence=0.5)
+    assert (found.low, found.high) == (2.0, 3.5)
 
 
 def test_interval_covers_the_true_mean_as_often_as_it_says_and_queries_alone_do_not():
@@ -89,14 +91,21 @@ def test_excluding_zero(interval, excludes):
     assert interval.excludes_zero is excludes
 
 
-def test_systems_that_agree_on_each_query_have_no_interval():
-    assert paired_bootstrap(np.zeros(20), np.arange(20)) == Interval(0, 0, 0)
+@pytest.mark.parametrize("difference", [0.0, 100.0, 100 / 3])
+def test_where_all_identities_agree_there_is_a_mean_and_no_interval(difference):
+    pids = np.repeat(np.arange(25), np.arange(25) % 4 + 1)
+    found = paired_bootstrap(np.full(len(pids), difference), pids)
+    assert found == Interval(pytest.approx(difference), missing=ALIKE)
+    assert not found.excludes_zero
+    one_differs = np.full(len(pids), difference)
+    one_differs[-1] += 1
+    assert paired_bootstrap(one_differs, pids).ends is not None
 
 
 def test_below_twenty_identities_there_is_a_mean_and_no_interval():
     difference_Q = np.tile([0.0, 50.0], 40)
     few = paired_bootstrap(difference_Q, np.arange(80) // 2 % 19)
-    assert few == Interval(25.0)
+    assert few == Interval(25.0, missing=TOO_FEW)
     assert few.ends is None
     assert not few.excludes_zero
     assert few.markdown() == "[–]"
@@ -125,3 +134,10 @@ def test_interval_over_seeds_by_hand_and_its_coverage():
     covered = sum(not interval_over_seeds(list(run)).excludes_zero for run in runs)
     assert 0.93 < covered / len(runs) < 0.97
     assert interval_over_seeds([0.0, 1.0] * 20).low > 0
+
+
+@pytest.mark.parametrize("difference", [0.0, 20.0, 100 / 3])
+def test_where_all_seeds_agree_there_is_a_mean_and_no_interval(difference):
+    found = interval_over_seeds([difference] * 3)
+    assert found == Interval(difference, missing=ALIKE)
+    assert not found.excludes_zero

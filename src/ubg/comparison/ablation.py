@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.comparison.ladder import both_scores, in_order, rung
 from ubg.evaluation.queries import METRICS, QueryResults, require_same_queries
-from ubg.figures.forest import Comparison, difference_cell, too_few
+from ubg.figures.forest import Comparison, difference_cell, why_missing
 from ubg.figures.style import figure
 from ubg.retrieval.bootstrap import Interval, paired_bootstraps
 
@@ -321,8 +321,8 @@ def _interval_lines(rows: list[AblationRow]) -> list[str]:
             cells = [difference_cell(interval) for interval in row.intervals.values()]
             lines.append(markdown_line([f"{row.name} – {row.step_before}", *cells]))
     lines += ["", f"Bold: the interval excludes zero. {INTERVAL_NOTE}"]
-    few = too_few(found for row in rows for found in (row.intervals or {}).values())
-    return [*lines, *(line for note in few for line in ("", note))]
+    missing = why_missing(found for row in rows for found in (row.intervals or {}).values())
+    return [*lines, *(line for note in missing for line in ("", note))]
 
 
 def _cell(row: AblationRow, key: str) -> str:

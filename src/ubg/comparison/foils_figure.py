@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.comparison.ladder import both_scores, rung
-from ubg.figures.forest import difference_cell, too_few
+from ubg.figures.forest import difference_cell, why_missing
 from ubg.figures.style import FAINT, figure
 from ubg.foils.cases import BINDING, TESTS
 from ubg.foils.measuring.judge import CHANCE
@@ -74,7 +74,7 @@ def write_foils(folder: Path, results: Mapping[str, FoilResults], dataset: str) 
         lines += [_line(["step", *shown]), _line(["---", *["---:"] * len(shown)])]
         for step, by_kind in steps.items():
             lines.append(_line([step, *(difference_cell(by_kind[kind]) for kind in shown)]))
-    lines += [line for note in _too_few(intervals) for line in ("", note)]
+    lines += [line for note in _why_missing(intervals, steps) for line in ("", note)]
     (folder / "foils.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     if intervals:
         draw_foils(folder / "foils.png", intervals, series, measure, dataset)
@@ -181,8 +181,8 @@ def draw_foils(
         axes.set_xlim(0, 100)
         axes.set_xlabel(f"{measure}, %")
         axes.set_title(f"Foils: one fact differs, {dataset}")
-        few = "\n".join(_too_few(intervals)) or None
-        drawing.legend(loc="outside lower left", ncols=4, title=few, alignment="left")
+        missing = "\n".join(_why_missing(intervals)) or None
+        drawing.legend(loc="outside lower left", ncols=4, title=missing, alignment="left")
 
 
 def _chosen(cases: FoilResults, series: list[Series]) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -200,9 +200,11 @@ def _percent(one: Series, kind: str) -> NDArray[np.float64]:
     return 100 * right.astype(np.float64)
 
 
-def _too_few(intervals: Mapping[str, Mapping[str, Interval]]) -> list[str]:
-    few = too_few(interval for by_row in intervals.values() for interval in by_row.values())
-    return [note.replace("identities", "persons") for note in few]
+def _why_missing(*tables: Mapping[str, Mapping[str, Interval]]) -> list[str]:
+    missing = why_missing(
+        interval for table in tables for line in table.values() for interval in line.values()
+    )
+    return [note.replace("identities", "persons") for note in missing]
 
 
 def _reach(interval: Interval) -> tuple[float, float]:

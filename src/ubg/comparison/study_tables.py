@@ -16,7 +16,7 @@ from ubg.comparison.study import (
     scores,
 )
 from ubg.evaluation.queries import METRICS
-from ubg.figures.forest import Comparison, difference_cell, too_few
+from ubg.figures.forest import Comparison, difference_cell, why_missing
 from ubg.figures.style import INK, figure
 from ubg.retrieval.bootstrap import Interval
 
@@ -68,8 +68,12 @@ def write_study_markdown(
             seeds = _seeds(difference.seeds)
             lines.append(_line([difference.heading, difference.label, seeds, *cells]))
         lines += ["", f"Bold: the intervals exclude zero. {NOTE}".replace("\n", " ")]
-        few = too_few(interval for found in differences for interval in found.intervals.values())
-        lines += [line for note in few for line in ("", note)]
+        missing = why_missing(
+            interval
+            for found in differences
+            for interval in (*found.intervals.values(), *found.over_seeds.values())
+        )
+        lines += [line for note in missing for line in ("", note)]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ubg.figures.style import FAINT, INK, figure
-from ubg.retrieval.bootstrap import TOO_FEW, Interval
+from ubg.retrieval.bootstrap import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,9 +38,10 @@ def difference_cell(interval: Interval, over_seeds: Interval | None = None) -> s
     return cell if over_seeds is None else f"{cell} seeds {over_seeds.markdown()}"
 
 
-def too_few(intervals: Iterable[Interval]) -> list[str]:
-    """The line to put below a table or a plot where one of its intervals is missing."""
-    return [TOO_FEW] if any(interval.ends is None for interval in intervals) else []
+def why_missing(intervals: Iterable[Interval | None]) -> list[str]:
+    """The lines to put below a table or a plot where some of its intervals are missing."""
+    reasons = [interval.missing for interval in intervals if interval is not None]
+    return list(dict.fromkeys(reason for reason in reasons if reason is not None))
 
 
 def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], note: str) -> None:
@@ -54,8 +55,8 @@ def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], not
         comparisons: from top to bottom; those of one group follow each other.
         note: what the intervals hold and what they do not, below the plot.
     """
-    few = too_few(comparison.interval for comparison in comparisons)
-    note = "\n".join([note, *few])
+    missing = why_missing(found for one in comparisons for found in (one.interval, one.over_seeds))
+    note = "\n".join([note, *missing])
     groups = list(dict.fromkeys(comparison.group for comparison in comparisons))
     lines = len(comparisons) + len(groups)
     with figure(path, 10, 1.9 + 0.3 * lines) as drawing:
@@ -86,7 +87,7 @@ def draw_forest(path: str | Path, title: str, comparisons: list[Comparison], not
         if any(comparison.over_seeds for comparison in comparisons):
             axes.plot([], [], color=FAINT, linewidth=1, marker="|", label="95 %, seeds")
         axes.plot([], [], "o", color=INK, label="excludes zero")
-        hollow = "holds zero, or none" if few else "holds zero"
+        hollow = "holds zero, or none" if missing else "holds zero"
         axes.plot([], [], "o", color=INK, markerfacecolor="white", label=hollow)
         drawing.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
         drawing.legend(loc="outside lower left", ncols=4, title=note, alignment="left")

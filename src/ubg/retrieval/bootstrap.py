@@ -17,15 +17,19 @@ T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 # Resamples of few identities hardly differ: their quantiles are far too close together.
 FEWEST_CLUSTERS = 20
 TOO_FEW = f"No interval over fewer than {FEWEST_CLUSTERS} identities: so few tell little of others."
+# What does not vary tells nothing of how much others would, which is not that they would not.
+NO_WIDTH = 1e-9
+ALIKE = "No interval where all runs, or all identities, agree: it would have no width."
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the ends of its confidence interval, None where too little is known for one."""
+    """A mean and the ends of its confidence interval; where there is none, `missing` says why."""
 
     mean: float
     low: float | None = None
     high: float | None = None
+    missing: str | None = None
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -68,7 +72,8 @@ def paired_bootstraps(
     c and n_c its number of queries.
 
     The interval covers the choice of queries, for these trained models. It does not cover the
-    variation between training runs. Below `FEWEST_CLUSTERS` there is a mean alone.
+    variation between training runs. Below `FEWEST_CLUSTERS`, and where all clusters agree, there is
+    a mean alone.
 
     Args:
         differences: [Q] by metric, result of one system less that of the other, per query.
@@ -81,7 +86,10 @@ def paired_bootstraps(
     queries_C = np.bincount(cluster_Q)
     clusters, metrics = len(queries_C), len(differences)
     if clusters < FEWEST_CLUSTERS:
-        return {metric: Interval(float(np.mean(of_Q))) for metric, of_Q in differences.items()}
+        return {
+            metric: Interval(float(np.mean(difference_Q)), missing=TOO_FEW)
+            for metric, difference_Q in differences.items()
+        }
     sums_CM = np.empty((clusters, metrics))
     for column, difference_Q in enumerate(differences.values()):
         sums_CM[:, column] = np.bincount(cluster_Q, weights=difference_Q)
@@ -97,7 +105,7 @@ def paired_bootstraps(
     tail = (1 - confidence) / 2
     low_M, high_M = np.quantile(means_RM, [tail, 1 - tail], axis=0)
     return {
-        metric: Interval(float(np.mean(difference_Q)), float(low), float(high))
+        metric: _interval(float(np.mean(difference_Q)), float(low), float(high))
         for (metric, difference_Q), low, high in zip(
             differences.items(), low_M, high_M, strict=True
         )
@@ -107,11 +115,16 @@ def paired_bootstraps(
 def interval_over_seeds(differences: Sequence[float]) -> Interval | None:
     """95 % interval of the mean of one difference per seed (Student's t); None for a single seed.
 
-    Beyond eleven seeds the quantile of ten degrees of freedom stays: on the safe side.
+    Beyond eleven seeds the quantile of ten degrees of freedom stays: on the safe side. Where all
+    seeds agree there is a mean alone.
     """
     seeds = len(differences)
     if seeds == 1:
         return None
     mean, deviation = statistics.fmean(differences), statistics.stdev(differences)
     reach = T_975[min(seeds - 1, len(T_975)) - 1] * deviation / math.sqrt(seeds)
-    return Interval(mean, mean - reach, mean + reach)
+    return _interval(mean, mean - reach, mean + reach)
+
+
+def _interval(mean: float, low: float, high: float) -> Interval:
+    return Interval(mean, low, high) if high - low > NO_WIDTH else Interval(mean, missing=ALIKE)

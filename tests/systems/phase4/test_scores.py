@@ -49,6 +49,11 @@ def test_metrics_by_hand():
     assert not any(name.endswith(("_low", "_high")) for name in found)  # of two identities
 
     many = {name: np.tile(values, 20) for name, values in values.items()}
-    found = generation_metrics(many, np.arange(80) // 4)  # twenty identities, all alike
-    for end in ("low", "high"):
-        assert (found[f"shuffled_caption_gap_{end}"], found[f"below_floor_{end}"]) == (0.5, 2.5)
+    twenty = np.arange(80) // 4
+    found = generation_metrics(many, twenty)
+    assert not any(name.endswith(("_low", "_high")) for name in found)  # all of them alike
+    for name in ("shuffled_caption_ce", "position_unigram_ce"):
+        many[name] += twenty % 2  # nats more for every second identity
+    found = generation_metrics(many, twenty)
+    for name, mean in (("shuffled_caption_gap", 1.0), ("below_floor", 3.0)):
+        assert mean - 0.5 < found[f"{name}_low"] < found[name] == mean < found[f"{name}_high"]
