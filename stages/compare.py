@@ -18,13 +18,12 @@ def main(systems: list[str]) -> None:
         ablation_rows,
         comparisons,
         draw_ablation,
-        queries_files,
+        read_all_queries,
         read_metrics,
         write_csv,
         write_markdown,
     )
     from ubg.comparison.foils_figure import write_foils
-    from ubg.evaluation.queries import read_queries
     from ubg.figures.forest import draw_forest
     from ubg.foils.measuring.results import read_results
     from ubg.params import load_params
@@ -32,7 +31,7 @@ def main(systems: list[str]) -> None:
 
     params = load_params()
     metrics = read_metrics("metrics", systems)
-    queries = {row: read_queries(file) for row, file in queries_files(metrics).items()}
+    queries = read_all_queries(metrics)
     foils = {name: read_results(Path(f"plots/{name}/evaluation/foils.csv")) for name in metrics}
     rows = ablation_rows(metrics, queries)
     dataset = params.data.label

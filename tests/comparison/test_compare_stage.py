@@ -25,7 +25,7 @@ def stage(tmp_path, monkeypatch):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    one = dict.fromkeys(("r1", "r5", "r10", "map", "minp"), 50.0)
+    one = {"r1": 50.0, "r5": 100.0, "r10": 100.0, "map": 66.667, "minp": 66.667}
     both = {"t2i": one, "i2t": one}
     Path("metrics").mkdir()
     for system in ("phase1", "phase2"):
@@ -61,13 +61,28 @@ def test_a_second_score_is_read_where_the_metrics_have_one(stage):
     (folder / "queries.csv").write_text(QUERIES)
     (folder / "foils.csv").write_text(FOILS)
     (folder / "queries_generative.csv").write_text(QUERIES.replace("1,1,1,3", "1,1,1,1"))
-    value["test"] |= {f"{name}_generative": value["test"][name] for name in ("t2i", "i2t")}
+    by_both = value["test"]["t2i"] | {"r1": 100.0}
+    value["test"] |= {f"{name}_generative": by_both for name in ("t2i", "i2t")}
     Path("metrics/phase4.json").write_text(json.dumps(value))
     stage.main(["phase2", "phase4"])
     assert systems_in_table() == ["phase2", "phase4", "phase4, both scores"]
     (folder / "queries_generative.csv").unlink()
     with pytest.raises(ValueError, match=r"queries_generative\.csv: missing"):
         stage.main(["phase2", "phase4"])
+
+
+@pytest.mark.parametrize(("metric", "shown"), [("r1", "R@1"), ("map", "mAP")])
+def test_results_of_two_evaluations_are_not_mixed(stage, metric, shown):
+    value = json.loads(Path("metrics/phase2.json").read_text())
+    before = value["test"]["t2i"][metric]
+    value["test"]["t2i"][metric] = before + 0.1
+    Path("metrics/phase2.json").write_text(json.dumps(value))
+    message = (
+        rf"^plots/phase2/evaluation/queries\.csv and metrics/phase2\.json are of two evaluations: "
+        rf"{shown} is {before:.3f} in one and {before + 0.1:.3f} in the other; run `dvc repro eval"
+    )
+    with pytest.raises(ValueError, match=message):
+        stage.main(["phase1", "phase2"])
 
 
 def test_metrics_left_in_the_folder_are_not_shown(stage):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.comparison.ladder import both_scores, in_order, rung
-from ubg.evaluation.queries import METRICS, QueryResults, require_same_queries
+from ubg.evaluation.queries import METRICS, QueryResults, read_queries, require_same_queries
 from ubg.figures.forest import Comparison, difference_cell, why_missing
 from ubg.figures.style import figure
 from ubg.retrieval.bootstrap import Interval, paired_bootstraps
@@ -28,6 +28,8 @@ INTERVAL_NOTE = (
     "Paired bootstrap over the identities of the test queries; one run per system, "
     "so the noise of the seed comes on top."
 )
+
+ROUNDING = 1e-3  # percent; metrics are written to three digits
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
@@ -154,6 +156,31 @@ def queries_files(metrics: Mapping[str, SystemMetrics]) -> dict[str, str]:
         if found.test.t2i_generative is not None:
             files[both_scores(system)] = f"{folder}/queries_generative.csv"
     return files
+
+
+def read_all_queries(
+    metrics: Mapping[str, SystemMetrics], root: str | Path = "."
+) -> dict[str, QueryResults]:
+    """Read the files of `queries_files` below `root`, by row.
+
+    Raises:
+        ValueError: see `read_queries`; or a file is of another evaluation than the metrics.
+    """
+    results = {}
+    for system, found in metrics.items():
+        scores = scores_by_row({system: found.test})
+        for row, name in queries_files({system: found}).items():
+            file = Path(root) / name
+            results[row] = read_queries(file)
+            for metric in METRICS:
+                mean, told = results[row].values(metric).mean(), scores[row][metric]
+                if abs(mean - told) > ROUNDING:
+                    raise ValueError(
+                        f"{file} and metrics/{system}.json are of two evaluations: "
+                        f"{COLUMNS[metric]} is {mean:.3f} in one and {told:.3f} in the other; "
+                        f"run `dvc repro evaluate_{system}`"
+                    )
+    return results
 
 
 def ablation_rows(

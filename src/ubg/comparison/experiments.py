@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ubg.comparison.ablation import SystemMetrics, queries_files, read_metrics
-from ubg.evaluation.queries import QueryResults, read_queries
+from ubg.comparison.ablation import SystemMetrics, queries_files, read_all_queries, read_metrics
+from ubg.evaluation.queries import QueryResults
 from ubg.params import Params, load_params
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def read_experiment(name: str, systems: list[str], root: str | Path = ".") -> Ex
                 _fetch(source, file, Path(copy))
             params = _params_of(copy)
             metrics = read_metrics(Path(copy) / "metrics", systems)
-            files = queries_files(metrics)
-            for file in files.values():
+            for file in queries_files(metrics).values():
                 _fetch(source, file, Path(copy))
             return Experiment(
                 name=name,
@@ -90,7 +89,7 @@ def read_experiment(name: str, systems: list[str], root: str | Path = ".") -> Ex
                 seed=params.seed,
                 params=flatten(params),
                 metrics=metrics,
-                queries={row: read_queries(Path(copy) / file) for row, file in files.items()},
+                queries=read_all_queries(metrics, copy),
             )
         except (ValueError, DvcException) as error:
             fault = str(error).replace(f"{copy}/", "")
