@@ -9,7 +9,7 @@ from ubg.data.annotations.counts import Counts, compare, count_splits, nearest_v
 from ubg.data.annotations.formats.records import SPLITS
 from ubg.data.annotations.noise import exchange_by_index, exchange_captions
 from ubg.data.annotations.table import read_everything
-from ubg.data.prepared import require_searchable
+from ubg.data.prepared import NO_IMAGE, require_searchable
 from ubg.params import Dataset, Params
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def prepare_table(params: Params, splits: Sequence[str] = SPLITS) -> Prepared:
     Raises:
         ValueError: see `read_annotations`, `carve_validation`, `exchange_captions` and
             `exchange_by_index`; or the counts fit no published version; or one of `splits` is
-            missing or of one identity.
+            missing or of one identity; or one identity has more than half of validation.
     """
     data, noise = params.data, params.noise
     annotations = read_everything(data.format, params.raw_root)
@@ -63,6 +63,8 @@ def prepare_table(params: Params, splits: Sequence[str] = SPLITS) -> Prepared:
             _check_training(params.dataset, table)
         else:
             require_searchable(table, split, params.dataset)
+        if split == "val":
+            _check_exchangeable(params.dataset, table)
     unchanged = table
     if noise.rate > 0:
         if noise.index is None:
@@ -82,6 +84,19 @@ def prepare_table(params: Params, splits: Sequence[str] = SPLITS) -> Prepared:
 def _check_training(dataset: str, table: "pd.DataFrame") -> None:
     if not (table["split"] == "train").any():
         raise ValueError(f"{dataset}: no caption is of the split 'train'; add some")
+
+
+def _check_exchangeable(dataset: str, table: "pd.DataFrame") -> None:
+    """Where captions are told from those of others, each image needs one of another identity."""
+    described = (table["image_id"] != NO_IMAGE) & (table["caption"] != "")
+    images = table[(table["split"] == "val") & described].drop_duplicates("image_id")
+    counts = images["raw_id"].value_counts()
+    if 2 * counts.max() > len(images):
+        raise ValueError(
+            f"{dataset}: identity {counts.idxmax()} has {counts.max()} of the {len(images)} images "
+            "of the split 'val', more than half, so that not every one can be shown with a caption "
+            "of another; add others or raise carve_val.identities"
+        )
 
 
 def _check_counts(dataset: str, data: Dataset, counts: Counts) -> dict[str, Any]:
