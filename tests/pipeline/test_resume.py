@@ -145,8 +145,9 @@ def while_writing(name: str) -> Callable[[Path], bool]:
 
     os.walk passes over a folder that is gone by the time it gets there, which rglob does not.
     """
+    aside = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]+\.partial")
     return lambda checkpoints: any(
-        f".{name}.partial" in files for _, _, files in os.walk(checkpoints)
+        aside.fullmatch(file) for _, _, files in os.walk(checkpoints) for file in files
     )
 
 

@@ -1,8 +1,13 @@
 """Outputs appear whole or not at all."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
-from ubg.runtime.files import fingerprint, replace_file, replace_folder
+from ubg.runtime.files import fingerprint, remove, replace_file, replace_folder, sweep
+from ubg.runtime.locks import PathLock
 
 
 def test_folder_replaces_the_old_one_whole(tmp_path):
@@ -32,12 +37,76 @@ def test_failure_leaves_the_old_folder_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_a_killed_writer_left_does_not_leak_into_the_output(tmp_path):
-    (tmp_path / ".out.partial").mkdir()
-    (tmp_path / ".out.partial" / "stale").write_text("stale")
-    with replace_folder(tmp_path / "out") as aside:
+LEFT = ".out.0123456789abcdef.partial"
+
+
+@pytest.mark.parametrize("replace", [replace_folder, replace_file])
+def test_what_killed_writers_left_is_swept_and_nothing_of_others(tmp_path, replace):
+    others = {"out.txt", ".out.partial.txt", f".an{LEFT}", ".out.more.0123456789abcdef.partial"}
+    for name in others:
+        (tmp_path / name).write_text("of others")
+    (tmp_path / LEFT / "deep").mkdir(parents=True)
+    (tmp_path / LEFT.replace("0", "f")).write_text("stale")
+    with replace(tmp_path / "out") as aside:
+        if replace is replace_folder:
+            (aside / "new").write_text("new")
+        else:
+            aside.write_text("new")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", *others}
+
+
+def test_without_locks_nothing_is_swept_that_another_may_write(tmp_path, monkeypatch):
+    monkeypatch.setattr(PathLock, "acquire", lambda self, seconds=0: True)
+    (tmp_path / LEFT).mkdir()
+    with replace_folder(tmp_path / "out"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"out", LEFT}
+
+
+def test_an_old_folder_is_whole_until_the_new_one_is_there(tmp_path, monkeypatch):
+    """Nothing is deleted in place: a kill in the middle of it would leave a part."""
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "old").write_text("old")
+    seen = []
+    delete = shutil.rmtree
+
+    def watch(path, **options):
+        seen.append((Path(path).name, [file.name for file in target.iterdir()]))
+        delete(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", watch)
+    with replace_folder(target) as aside:
         (aside / "new").write_text("new")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+    assert [files for _, files in seen] == [["new"]]
+    assert all(name.endswith(".partial") for name, _ in seen)
+
+
+def test_removal_is_by_renaming_first(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/part").write_text("part")
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **options: None)  # killed before it
+    remove(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert [len(list(path.iterdir())) for path in tmp_path.iterdir()] == [1]
+    monkeypatch.undo()
+    sweep(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    remove(tmp_path / "out")  # which is not there
+
+
+def test_threads_at_once_leave_one_whole_folder(tmp_path):
+    def write(mark):
+        for number in range(20):
+            with replace_folder(tmp_path / "out") as aside:
+                for part in "abcdef":
+                    (aside / part).write_text(f"{mark} {number}")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, "xy"))
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.iterdir())) == 6
+    assert len({path.read_text() for path in folder.iterdir()}) == 1
 
 
 def test_failed_file_keeps_the_old_content(tmp_path):

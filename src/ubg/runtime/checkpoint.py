@@ -13,7 +13,7 @@ from safetensors.torch import save_model
 from torch import nn
 
 from ubg.runtime.distributed import from_main, is_main
-from ubg.runtime.files import replace_file
+from ubg.runtime.files import remove, replace_file
 from ubg.runtime.locks import PathLock, locked
 
 
@@ -27,9 +27,9 @@ def checkpoint_folder(name: str, fingerprint: str) -> Iterator[Path]:
     resumes from its own checkpoint.
 
     A second run of the same fingerprint waits until the first one's block has ended. It then finds
-    the finished run to go on from and has only to write its results: the folder is removed when the
-    block ends well, unless another run waits for it. Processes that were launched together call
-    this together; the main one holds the lock.
+    the finished run to go on from and has only to write its results. The folder is removed, all of
+    it or nothing, when the block ends well, unless another run waits for it. Processes that were
+    launched together call this together; the main one holds the lock.
     """
     folder = Path(os.environ.get("UBG_CHECKPOINTS", "checkpoints")) / f"{name}-{fingerprint}"
     lock = PathLock(folder)
@@ -38,10 +38,12 @@ def checkpoint_folder(name: str, fingerprint: str) -> Iterator[Path]:
         while not from_main(lock.acquire_or_tell):  # all take part, or the others lose patience
             pass
     try:
+        for other in folder.parent.glob(".*.partial"):  # killed while they were removed
+            shutil.rmtree(other, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         if is_main() and not _others_wait(folder):
-            shutil.rmtree(folder)
+            remove(folder)
     finally:
         lock.release()
 

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from ubg.runtime.locks import locked
@@ -21,35 +23,61 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
     the same `path` waits until the block has ended.
     """
     path = Path(path)
-    aside = path.with_name(f".{path.name}.partial")
-    before = path.with_name(f".{path.name}.before.partial")
-    with locked(path):
-        shutil.rmtree(aside, ignore_errors=True)
+    with _place_beside(path) as aside:
         aside.mkdir()
-        try:
-            yield aside
-            _remove(before)
-            if os.path.lexists(path):
-                path.rename(before)
-            aside.rename(path)
-            _remove(before)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        yield aside
+        before = _name_beside(path)
+        with suppress(FileNotFoundError):
+            path.rename(before)
+        aside.rename(path)
+        _delete(before)
 
 
 @contextmanager
 def replace_file(path: str | Path) -> Iterator[Path]:
     """As `replace_folder`, for a file, which is flushed to the disk first."""
     path = Path(path)
-    aside = path.with_name(f".{path.name}.partial")
-    with locked(path):
+    with _place_beside(path) as aside:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        aside.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if there is one; killed in between, all of it is there or nothing.
+
+    It is renamed away first, to a name that `sweep` knows.
+    """
+    gone = _name_beside(path)
+    with suppress(FileNotFoundError):
+        path.rename(gone)
+        _delete(gone)
+
+
+def sweep(path: Path) -> None:
+    """Delete what killed processes left of `path` beside it; for who alone writes it."""
+    leftover = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.partial")
+    for other in path.parent.iterdir():
+        if leftover.fullmatch(other.name):
+            _delete(other)
+
+
+@contextmanager
+def _place_beside(path: Path) -> Iterator[Path]:
+    """A name to write to that nobody else uses; what has that name afterwards is deleted."""
+    with locked(path) as lock:
+        if lock.is_held:  # without locks, another process may be at work on what lies there
+            sweep(path)
+        aside = _name_beside(path)
         try:
             yield aside
-            with aside.open("rb") as written:
-                os.fsync(written.fileno())
-            aside.replace(path)
         finally:
-            aside.unlink(missing_ok=True)
+            _delete(aside)
+
+
+def _name_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{token_hex(8)}.partial")
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -70,8 +98,10 @@ def file_fingerprint(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _delete(path: Path) -> None:
+    """Delete a file or folder that is of no more use; one that cannot be deleted is left."""
+    with suppress(FileNotFoundError, PermissionError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()

@@ -66,22 +66,27 @@ class PathLock:
             self._told = holder
         return False
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has the lock; not where there are no locks."""
+        return self._lock.is_locked
+
     def release(self) -> None:
         """Let the next one in; does nothing where the lock is not held."""
-        if self._lock.is_locked:
+        if self.is_held:
             # While it is held: who opened the file before finds it gone and makes a new one.
             self._file.unlink(missing_ok=True)
             self._lock.release()
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[PathLock]:
     """Hold the lock on `path` within the block; waits for it, and says for whom."""
     lock = PathLock(path)
     while not lock.acquire_or_tell():
         pass
     try:
-        yield
+        yield lock
     finally:
         lock.release()
 

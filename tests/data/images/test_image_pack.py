@@ -154,7 +154,7 @@ def test_many_broken_images_are_counted_and_the_first_listed(table, cuhk_root, t
 
 def test_what_a_killed_run_left_does_not_change_the_result(table, cuhk_root, tmp_path):
     pack(table, cuhk_root, tmp_path / "clean")
-    aside = tmp_path / ".images.partial"
+    aside = tmp_path / ".images.0123456789abcdef.partial"
     aside.mkdir()
     (aside / "images.u8").write_bytes(b"half")
     (aside / "other").write_bytes(b"x")
