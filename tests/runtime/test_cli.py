@@ -1,11 +1,18 @@
 import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors import SafetensorError
 
 from ubg.runtime.cli import run_stage, run_system_stage, run_systems_stage
 
 SYSTEMS = ("phase1", "phase2")
+SOURCE = Path(__file__).parents[2] / "src"
 
 
 def test_a_fault_of_the_input_is_one_line_and_status_one(monkeypatch):
@@ -32,6 +39,114 @@ def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["stage.py"])
     with pytest.raises(ZeroDivisionError):
         run_stage("A stage.", lambda: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            PermissionError(13, "x", "plots/a.png"),
+            r"plots/a\.png: Permission denied; allow writing",
+        ),
+        (OSError(30, "x", "models"), "models: Read-only file system; allow writing"),
+        (
+            OSError(28, "x", "data/images.u8"),
+            r"data/images\.u8: No space left on device; free some",
+        ),
+        (OSError(28, "x"), "No space left on device; free some"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "No space left on"),
+        (
+            MemoryError("Unable to allocate 9. TiB"),
+            "not enough memory, it seems: Unable to allocate",
+        ),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough memory"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_an_error_of_the_system_is_one_line_that_says_what_to_do(monkeypatch, error, told):
+    def stage():
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["stage.py"])
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    with pytest.raises(SystemExit, match=rf"^error: {told}") as end:
+        run_stage("A stage.", stage)
+    assert "\n" not in end.value.code
+
+
+SCRIPT = """
+import resource, sys, time
+from pathlib import Path
+from ubg.runtime.cli import run_stage
+
+def main():
+    if sys.argv.pop() == "full":
+        import torch
+        from ubg.runtime.checkpoint import save_state
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, 10**5))
+        model = torch.nn.Linear(300, 300)
+        save_state(Path("state.pt"), model, torch.optim.SGD(model.parameters()), {})
+    from ubg.runtime.files import replace_folder
+    from ubg.runtime.pool import mapper
+    with replace_folder("out"), mapper(2) as mapped:
+        for _ in mapped(time.sleep, [0.01] * 100_000):
+            Path("begun").touch()
+
+arguments = sys.argv
+sys.argv = sys.argv[:1]
+real = main
+run_stage("A stage.", lambda: (sys.argv.append(arguments[1]), real()))
+"""
+
+
+def script(folder, *arguments):
+    (folder / "script.py").write_text(SCRIPT)
+    return subprocess.Popen(
+        [sys.executable, "script.py", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "whom", "status"),
+    [
+        (signal.SIGINT, os.killpg, 130),  # as the terminal sends Ctrl-C
+        (signal.SIGTERM, os.kill, 143),
+        (signal.SIGTERM, os.killpg, 143),
+    ],
+)
+def test_ctrl_c_and_sigterm_are_one_line_and_leave_nothing_behind(tmp_path, kind, whom, status):
+    process = script(tmp_path, "wait")
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    whom(process.pid, kind)
+    output, _ = process.communicate(timeout=60)
+    assert output == (f"\nstopped by {kind.name}; run the same command again to go on from here\n")
+    assert process.returncode == status
+    assert {path.name for path in tmp_path.iterdir()} == {"begun", "script.py"}
+
+
+def test_processes_of_a_pool_do_not_outlive_a_killed_stage(tmp_path):
+    process = script(tmp_path, "wait")
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=60)  # ends when the last of them has closed its output
+
+
+def test_a_checkpoint_for_which_the_disk_has_no_room_names_the_disk(tmp_path):
+    output, _ = (process := script(tmp_path, "full")).communicate(timeout=300)
+    assert output.startswith("error: File too large; free some space")
+    assert (process.returncode, output.count("\n")) == (1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
 
 
 @pytest.mark.parametrize(("before", "expected"), [(None, "1"), ("0", "0")])

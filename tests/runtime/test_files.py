@@ -1,12 +1,20 @@
 """Outputs appear whole or not at all."""
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from ubg.runtime.files import fingerprint, remove, replace_file, replace_folder, sweep
+from ubg.runtime.files import (
+    fingerprint,
+    remove,
+    replace_file,
+    replace_folder,
+    require_space,
+    sweep,
+)
 from ubg.runtime.locks import PathLock
 
 
@@ -129,3 +137,12 @@ def test_fingerprint_ignores_the_order_of_keys_only():
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
+
+
+def test_a_long_run_without_room_is_refused_before_it_begins(tmp_path, monkeypatch):
+    require_space(tmp_path / "new" / "out", 1000)
+    with pytest.raises(ValueError, match=r"out: needs 1,048,576,000 MiB on the disk, which has "):
+        require_space(tmp_path / "out", 1_048_576_000 * 2**20)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match=rf"cannot be written, {tmp_path} is read-only"):
+        require_space(tmp_path / "new" / "out", 0)

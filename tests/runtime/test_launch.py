@@ -84,7 +84,7 @@ def test_processes_end_with_the_stage_that_started_them(start, tmp_path, kind):
     process.send_signal(kind)
     output, _ = process.communicate(timeout=300)
     if kind == signal.SIGTERM:
-        assert process.returncode == 1
+        assert process.returncode == 143
         assert output.splitlines()[-1].startswith("error: stopped by SIGTERM; run the same command")
     deadline = time.monotonic() + 60
     while any(is_running(number) for number in numbers(tmp_path)):

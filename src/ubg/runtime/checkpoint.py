@@ -17,6 +17,11 @@ from ubg.runtime.files import remove, replace_file
 from ubg.runtime.locks import PathLock, locked
 
 
+def checkpoints() -> Path:
+    """The parent of all folders of checkpoints."""
+    return Path(os.environ.get("UBG_CHECKPOINTS", "checkpoints"))
+
+
 @contextmanager
 def checkpoint_folder(name: str, fingerprint: str) -> Iterator[Path]:
     """Where a stage keeps its checkpoints: `checkpoints/<name>-<fingerprint>`, for it alone.
@@ -31,7 +36,7 @@ def checkpoint_folder(name: str, fingerprint: str) -> Iterator[Path]:
     it or nothing, when the block ends well, unless another run waits for it. Processes that were
     launched together call this together; the main one holds the lock.
     """
-    folder = Path(os.environ.get("UBG_CHECKPOINTS", "checkpoints")) / f"{name}-{fingerprint}"
+    folder = checkpoints() / f"{name}-{fingerprint}"
     lock = PathLock(folder)
     waiting = folder.with_name(f"{folder.name}.waiting-{token_hex(8)}")
     with locked(waiting) if is_main() else nullcontext():
@@ -57,8 +62,9 @@ def save_state(
         "optimiser": optimiser.state_dict(),
         "progress": progress,
     }
-    with replace_file(path) as aside:
-        torch.save(state, aside)
+    # Through a file of Python's, which says what torch does not: that the disk is full.
+    with replace_file(path) as aside, aside.open("wb") as file:
+        torch.save(state, file)
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

@@ -3,11 +3,16 @@
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
+from types import FrameType
 
 from ubg.runtime.memory import use_huge_pages
+from ubg.runtime.system_errors import told_in_one_line
 
+RERUN = "run the same command again to go on from here"
 RESTORE = (
     "DVC removed what this stage had written before; `dvc checkout` brings it back, and "
     "`git checkout metrics` what Git keeps"
@@ -50,12 +55,47 @@ def run_script(stage: Callable[[], None]) -> None:
 
 
 def exit_cleanly(stage: Callable[[], None]) -> None:
-    """Run `stage`; a ValueError, which says what is wrong with the input, ends it with status 1.
+    """Run `stage`; what ends it early is told in one line, with the status that shells expect.
 
-    DVC removes the outputs of a stage before it runs it, and does not bring them back.
+    A ValueError, which says what is wrong with the input, or an error of the system gives 1, Ctrl-C
+    130, SIGTERM 143. DVC removes the outputs of a stage before it runs it, and does not bring them
+    back.
     """
+    _end_on_sigterm()
     try:
         stage()
     except ValueError as error:
-        restore = f"\n{RESTORE}" if "DVC_STAGE" in os.environ else ""
-        sys.exit(f"error: {error}{restore}")
+        sys.exit(f"error: {error}{_restore()}")
+    except KeyboardInterrupt as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # said once
+        kind = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+        if "LOCAL_RANK" not in os.environ:  # the process that launched this one says it
+            print(f"\nstopped by {kind.name}; {RERUN}{_restore()}", file=sys.stderr)
+        sys.exit(128 + kind)
+    except Exception as error:
+        line = told_in_one_line(error)
+        if line is None:
+            raise
+        sys.exit(f"error: {line}{_restore()}")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM ends a stage as Ctrl-C does: what is written aside is removed, locks are given up."""
+
+
+def _end_on_sigterm() -> None:
+    own = os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if os.getpid() != own else signal.SIG_IGN)
+        if os.getpid() != own:  # a process that was forked has nothing to clean up
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            raise Terminated
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
+
+
+def _restore() -> str:
+    return f"\n{RESTORE}" if "DVC_STAGE" in os.environ else ""

@@ -44,6 +44,27 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         aside.replace(path)
 
 
+def require_space(path: Path, wanted: int) -> None:
+    """Refuse to begin a long run for whose output there is no room.
+
+    Args:
+        path: of the output, which need not exist.
+        wanted: bytes that it takes, with what is written aside meanwhile.
+
+    Raises:
+        ValueError: nobody may write there, or the disk has less left.
+    """
+    place = next(folder for folder in path.absolute().parents if folder.is_dir())
+    if not os.access(place, os.W_OK):
+        raise ValueError(f"{path}: cannot be written, {place} is read-only; allow writing there")
+    free = shutil.disk_usage(place).free
+    if free < wanted:
+        raise ValueError(
+            f"{path}: needs {wanted / 2**20:,.0f} MiB on the disk, which has {free / 2**20:,.0f} "
+            "left; free some space"
+        )
+
+
 def remove(path: Path) -> None:
     """Remove a file or folder, if there is one; killed in between, all of it is there or nothing.
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ubg.runtime.cpus import usable_cpus
+from ubg.runtime.system_errors import told_in_one_line
 
 LOST_CONTACT = os.EX_TEMPFAIL  # status of a process that ends because another one did
 RERUN = "run the same command again to go on from the last checkpoint"
@@ -75,15 +76,17 @@ def run_in_processes(processes: int) -> None:
             + RERUN
         )
     except SignalException as stopped:
-        sys.exit(f"\nerror: stopped by {signal.Signals(stopped.sigval).name}; {RERUN}")
+        name = signal.Signals(stopped.sigval).name
+        print(f"\nerror: stopped by {name}; {RERUN}", file=sys.stderr)
+        sys.exit(128 + stopped.sigval)
 
 
 @contextmanager
 def one_of_several() -> Iterator[None]:
     """Wrap the work of a process that `run_in_processes` started; does nothing in others.
 
-    A ValueError is passed to the agent, which shows it once. The process exits when another process
-    fails or when the agent has ended.
+    A ValueError, or the line for an error of the system, is passed to the agent, which shows it
+    once. The process exits when another process fails or when the agent has ended.
     """
     if "TORCHELASTIC_ERROR_FILE" not in os.environ:
         yield
@@ -99,10 +102,14 @@ def one_of_several() -> Iterator[None]:
     except ValueError as error:
         get_error_handler().record_exception(error)
         sys.exit(1)
-    except RuntimeError as error:
+    except Exception as error:
         if isinstance(error, DistError) or "gloo" in str(error):
             sys.exit(LOST_CONTACT)
-        raise
+        line = told_in_one_line(error)
+        if line is None:
+            raise
+        get_error_handler().record_exception(ValueError(line))
+        sys.exit(1)
 
 
 def _end_with(agent: int) -> None:

@@ -2,9 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import pi
@@ -16,6 +13,7 @@ from tqdm import tqdm
 
 from ubg.params import SynthPedes
 from ubg.runtime.files import replace_folder
+from ubg.runtime.pool import mapper
 from ubg.synthpedes.canvas import HEIGHT
 from ubg.synthpedes.contact_sheet import contact_sheet
 from ubg.synthpedes.grammar import (
@@ -58,7 +56,7 @@ def generate(params: SynthPedes, output: str | Path, processes: int = 1) -> None
     images = len(members) * (params.images_per_identity + len(MODALITIES))
     with (
         replace_folder(output) as folder,
-        _mapper(processes) as mapped,
+        mapper(processes) as mapped,
         tqdm(total=images, unit="image", desc=f"drawing to {output}") as progress,
     ):
         draw = partial(
@@ -134,17 +132,3 @@ def _write_annotations(folder: Path, records: list[Record]) -> None:
     for file, kept in keys.items():
         rows = [json.dumps({key: r[key] for key in kept}, ensure_ascii=False) for r in records]
         (folder / file).write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
-
-
-@contextmanager
-def _mapper(processes: int) -> Iterator[Any]:
-    """A `map` that keeps the order, in this process or over several."""
-    if processes == 1:
-        yield map
-        return
-    with ProcessPoolExecutor(processes) as executor:
-
-        def over_processes(function: Any, members: list[Member]) -> Iterable[list[Record]]:
-            return executor.map(function, members, chunksize=8)
-
-        yield over_processes

@@ -16,10 +16,16 @@ from ubg.params import Params
 from ubg.retrieval.contract import RetrievalModel
 from ubg.retrieval.encode import encode_split, make_split
 from ubg.retrieval.metrics import retrieval_metrics
-from ubg.runtime.checkpoint import checkpoint_folder
+from ubg.runtime.checkpoint import checkpoint_folder, checkpoints
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import from_main, is_main, process_group, rank, world_size
-from ubg.runtime.files import file_fingerprint, fingerprint, replace_folder, write_json
+from ubg.runtime.files import (
+    file_fingerprint,
+    fingerprint,
+    replace_folder,
+    require_space,
+    write_json,
+)
 from ubg.runtime.pipeline import declared_inputs
 from ubg.training.curves import write_curves
 from ubg.training.initial_weights import load_initial_weights
@@ -81,6 +87,8 @@ def _train_system(name: str, system: "System", params: Params) -> None:
         )
         return {"r1": metrics["r1"], **task.validate(validation, features)}
 
+    if is_main():
+        _require_space(name, model)
     decided_by = from_main(lambda: _fingerprint(name, params, pack, inputs))
     with checkpoint_folder(name, decided_by) as folder:
         if is_main():
@@ -97,6 +105,16 @@ def _train_system(name: str, system: "System", params: Params) -> None:
             progress = train(model, loader, hooks, recipe, folder)
         if is_main():
             _write_results(name, task, progress, folder)
+
+
+def _require_space(name: str, model: RetrievalModel) -> None:
+    """Refuse a training whose checkpoints or results would find no room, before days of it."""
+    weights = 4 * sum(parameter.numel() for parameter in model.parameters())
+    # A checkpoint has the weights and two moments of each; the next one is written beside it. Then
+    # there are the best and the last weights.
+    require_space(checkpoints() / name, (2 * 3 + 2) * weights)
+    require_space(Path("models") / name, 2 * weights)
+    require_space(Path("plots") / name, 0)
 
 
 def _fingerprint(name: str, params: Params, pack: ImagePack, inputs: Sequence[Path]) -> str:

@@ -15,7 +15,7 @@ from ubg.data.prepared import NO_IMAGE
 from ubg.params import Image
 from ubg.runtime.cpus import usable_cpus
 from ubg.runtime.faults import SHOWN, Faults
-from ubg.runtime.files import replace_folder, write_json
+from ubg.runtime.files import replace_folder, require_space, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,7 @@ def pack_images(
     ids = wanted["image_id"].tolist()
     paths = wanted["image_path"].tolist()
     kept, dropped = [], []
+    require_space(output, len(ids) * size.height * size.width * 3)
     digest = hashlib.sha256()
 
     def decode(path: str) -> NDArray[np.uint8] | str:

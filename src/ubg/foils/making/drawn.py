@@ -1,9 +1,7 @@
 """Foils of drawn persons: pictures, captions and cases in one folder."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from ubg.foils.cases import Case, image_path, write_cases
 from ubg.foils.making.twins import KINDS, Drawn, Person, Twin, draw_twins
 from ubg.params import Foils, SynthPedes
 from ubg.runtime.files import replace_folder
+from ubg.runtime.pool import mapper
 from ubg.synthpedes.identities import (
     SPLITS,
     Identity,
@@ -52,7 +51,7 @@ def make_drawn_foils(
     cases: list[Case] = []
     counts: Counter[str] = Counter()
     images = 0
-    with replace_folder(output) as folder, _mapper(processes) as mapped:
+    with replace_folder(output) as folder, mapper(processes) as mapped:
         (folder / "images").mkdir()
 
         def save(jpeg: bytes) -> int:
@@ -97,16 +96,6 @@ def draw_persons(params: Foils, taken: set[Key]) -> list[Person]:
             known.add(attributes(identity))
             persons.append(Person(len(persons), identity))
     return persons
-
-
-@contextmanager
-def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Drawn]]]:
-    """A `map` that keeps the order, in this process or over several."""
-    if processes == 1:
-        yield map
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        yield partial(pool.map, chunksize=8)
 
 
 def _kept(drawn: Drawn, taken: set[Key], counts: Counter[str], limit: int) -> Iterator[Twin]:

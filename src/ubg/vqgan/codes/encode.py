@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ubg.data.images.image_pack import ImagePack
 from ubg.params import VqTokens
 from ubg.runtime.checkpoint import checkpoint_folder
-from ubg.runtime.files import fingerprint
+from ubg.runtime.files import fingerprint, require_space
 from ubg.runtime.pipeline import rooms_digest
 from ubg.vqgan.codes.store import Origin, write_vq_tokens
 from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
@@ -37,6 +37,7 @@ def encode_pack(
     rows, columns = vqgan.grid(pack.height, pack.width)
     state = PartialState(cpu=not torch.accelerator.is_available())
     vqgan = vqgan.to(state.device).to(memory_format=torch.channels_last)
+    require_space(output, len(pack) * 2 * rows * columns * 2)
     origin_of_ids = fingerprint(
         vqgan_fingerprint,
         pack.fingerprint,

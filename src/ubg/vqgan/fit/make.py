@@ -10,7 +10,13 @@ from ubg.data.images.image_pack import IMAGES, ImagePack
 from ubg.data.prepared import PREPARED, load_prepared
 from ubg.params import Params, VqganFit
 from ubg.runtime.checkpoint import checkpoint_folder
-from ubg.runtime.files import file_fingerprint, fingerprint, replace_folder, write_json
+from ubg.runtime.files import (
+    file_fingerprint,
+    fingerprint,
+    replace_folder,
+    require_space,
+    write_json,
+)
 from ubg.runtime.pipeline import declared_inputs
 from ubg.vqgan.fit.quality import draw_reconstructions, measure
 from ubg.vqgan.fit.steps import fit
@@ -86,6 +92,8 @@ def _fit(
     folder: Path,
 ) -> None:
     count = sum(parameter.numel() for parameter in model.parameters())
+    require_space(folder / "state.pt", 2 * 3 * 4 * count)  # weights and two moments, old and new
+    require_space(VQGAN_FOLDER, 4 * count)
     print(f"vqgan: {count:,} parameters, {len(rows):,} images, {params.steps:,} steps")
     print(f"checkpoints in {folder}, results in {VQGAN_FOLDER}, {PLOTS} and {METRICS}")
     fit(model, lambda indices: pack.read(rows[indices]), len(rows), params, params.seed, folder)
