@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 REFUSED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
@@ -91,8 +90,14 @@ def locked(path: Path) -> Iterator[PathLock]:
         lock.release()
 
 
-@cache
+_told_of: set[int] = set()  # file systems
+
+
 def _tell_of_no_locks(folder: Path, reason: str) -> None:
+    file_system = folder.stat().st_dev
+    if file_system in _told_of:
+        return
+    _told_of.add(file_system)
     print(
         f"note: no locks in {folder} ({reason}); do not run a stage there twice at the same time",
         flush=True,
