@@ -286,6 +286,13 @@ def test_whole_numbers_of_32_bits_hold_8_or_16(values, expected):
     assert decode_image(image, 1, 3)[0, :, 1].tolist() == expected
 
 
+def test_fractions_are_refused():
+    for white in (1, 255):
+        image = PillowImage.fromarray(np.full((4, 4), white, np.float32))
+        with pytest.raises(ValueError, match="holds fractions"):
+            decode_image(image, 4, 4)
+
+
 @pytest.mark.parametrize("content", [b"text", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM"])
 def test_files_that_are_no_images(tmp_path, content):
     (tmp_path / "x.png").write_bytes(content)

@@ -27,7 +27,7 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
 
     Raises:
         ValueError: the file cannot be read, is no image or a truncated one, or is larger than
-            `MAX_PIXELS` or `MAX_BYTES`; path and reason are named.
+            `MAX_PIXELS` or `MAX_BYTES`; path and reason are named. Or a picture holds fractions.
     """
     if isinstance(source, Image.Image):
         return _pixels(source, height, width)
@@ -74,6 +74,8 @@ def _opened(source: str | Path) -> Iterator[Image.Image]:
 
 
 def _pixels(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
+    if image.mode == "F":  # of PIL alone: no file of `FORMATS` has it
+        raise ValueError("it holds fractions, of which none is white by agreement; give 8 bits")
     scale_colour = _TO_8_BITS.get(_raw_mode(image))
     upright = ImageOps.exif_transpose(image)
     colour = upright.info.get("transparency")
