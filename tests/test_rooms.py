@@ -38,6 +38,7 @@ ROOMS = [
     "vqgan/codes",
     "systems",
     "trained.py",
+    "search",
     "foils",
     "evaluation",
     "comparison",

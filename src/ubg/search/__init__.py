@@ -22,13 +22,14 @@ What others build on, the HTTP server among them (each name is in the module tha
     query.Query(texts=(("a red coat", 1.0), ("a hat", -0.5)), images=(PIL.Image, ..), like=(id, ..))
         `like` are images of the gallery ("more like this"), with weight 1, as `images` have;
         ValueError where it is empty, too long (MAX_TEXT_LENGTH, MAX_PARTS), or its weights are 0
-        Query.parse(sentence) -> Query            one text; a ` + ` or ` - ` between blanks starts the
-                                                  next one, "2*a red coat" gives a weight
+        Query.parse(sentence) -> Query            one text; a ` + ` or ` - ` between blanks starts
+                                                  the next one, "2 * a red coat" has a weight
     filters.Filter(cameras, tags, folders, path, captured_from, captured_to, min_height)
         Filter.parse(["camera=3", "tag=night", "path=cam1/*", "from=2024-05-01"]) -> Filter
 
     searcher.Searcher(gallery, model_folder=None, both_scores=False, device=None)
         loads the model that the gallery was indexed with; ValueError where it is another one
+        .gallery: Gallery  .both_scores: bool  .calibration: Calibration | None
         .encode(queries: list[Query]) -> Encoded  [Q] queries together; Encoded[i] is one of them
         .search(encoded, page=Page(top=20, offset=0), filter=None) -> list[Results]
             one per query; exact; the same whatever else is searched at the same time
@@ -36,7 +37,10 @@ What others build on, the HTTP server among them (each name is in the module tha
         total: images that pass the filter, duplicates folded; nobody_fits: None without calibration
     searcher.Result(rank, id, score, share_without_person, entry)
         share_without_person: of validation queries whose person was not in the gallery, the share
-        with a best score as high; 0 to 1; None without calibration or where the query is not one text
+        with a best score as high; 0 to 1; None without calibration, or where the query is not one
+        text
+    .reopened() -> Searcher                       the same model, the gallery as it is now
+    output.as_record(result) -> dict              as JSON has it
 
 `ubg index`, `ubg search` and the other commands are in `command`, which `pyproject.toml` names.
 """

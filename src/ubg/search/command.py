@@ -1,0 +1,176 @@
+"""The command line, `ubg`: index folders, search them."""
+
+import argparse
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from ubg.runtime.cli import run_script
+
+SHOWN_FAULTS = 20
+
+
+def main() -> None:
+    """Run `ubg` with the arguments of the process; what is wrong with them is said in a line."""
+    arguments = _parser().parse_args()
+
+    def run() -> None:
+        try:
+            arguments.run(arguments)
+        except OSError as error:  # a full disk, a folder that may not be written
+            where = f"{error.filename}: " if error.filename else ""
+            raise ValueError(f"{where}{error.strerror or error}") from None
+
+    try:
+        run_script(run)
+    except KeyboardInterrupt:
+        sys.exit("stopped; what was finished is kept, and the same command goes on")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ubg", description="Search pictures of people by words.")
+    parser.add_argument("--version", action="version", version=f"ubg {version('ubg')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_index(commands.add_parser("index", help="make a gallery, or bring it up to date"))
+    _add_search(commands.add_parser("search", help="find images"))
+    _add_accelerate(
+        commands.add_parser("accelerate", help="approximate search, for some 100,000 images on")
+    )
+    _add_calibrate(
+        commands.add_parser("calibrate", help="measure scores of sentences that fit nobody")
+    )
+    return parser
+
+
+def _add_index(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_index)
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument("--gallery", required=True, type=Path, help="folder of the gallery")
+    parser.add_argument("--model", type=Path, help="folder of a trained model")
+    parser.add_argument("--both-scores", action="store_true", help="keep codes for a second score")
+    parser.add_argument("--exclude", action="append", metavar="PATTERN", help="*.png, test/*")
+    parser.add_argument("--labels", type=Path, help="CSV of the columns path, tags, camera")
+    parser.add_argument("--forget", action="append", default=[], type=Path, metavar="FOLDER")
+
+
+def _index(arguments: argparse.Namespace) -> None:
+    from ubg.search.gallery import Gallery
+    from ubg.search.indexing import Request, index
+    from ubg.search.labels import read_labels
+    from ubg.search.output import printable
+
+    request = Request(
+        folders=arguments.folders,
+        model=arguments.model,
+        both_scores=arguments.both_scores,
+        exclude=arguments.exclude,
+        labels=read_labels(arguments.labels) if arguments.labels else {},
+        forget=arguments.forget,
+    )
+    report = index(arguments.gallery, request)
+    with Gallery.open(arguments.gallery) as gallery:
+        broken = report.unreadable + gallery.faults()
+        print(
+            f"{gallery.count:,} images in {arguments.gallery}: {report.added:,} new, "
+            f"{report.changed:,} changed, {report.gone:,} gone, {report.unchanged:,} as they were"
+        )
+    if request.labels:
+        print(f"{report.labelled:,} images labelled")
+    for path, reason in broken[:SHOWN_FAULTS]:
+        print(f"left out: {printable(path)}: {printable(reason)}")
+    if len(broken) > SHOWN_FAULTS:
+        print(f"left out: and {len(broken) - SHOWN_FAULTS:,} more")
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_search)
+    parser.add_argument("gallery", type=Path)
+    parser.add_argument("sentence", nargs="?", help='also "a red coat + a hat - 0.5 * jeans"')
+    parser.add_argument("--image", action="append", default=[], type=Path, help="like this picture")
+    parser.add_argument("--like", action="append", default=[], type=int, metavar="ID")
+    parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--top", type=int, default=10, help="results on a page")
+    parser.add_argument("--page", type=int, default=1)
+    parser.add_argument("--model", type=Path, help="where the gallery's model is now")
+    parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
+    parser.add_argument("--approximate", action="store_true", help="see `ubg accelerate`")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the results")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true")
+    form.add_argument("--csv", action="store_true")
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from ubg.search.filters import Filter
+    from ubg.search.gallery import Gallery
+    from ubg.search.output import as_csv, as_json, as_table
+    from ubg.search.picture import open_picture
+    from ubg.search.query import Query
+    from ubg.search.searcher import Page, Searcher
+
+    page = Page(arguments.top, (arguments.page - 1) * arguments.top)
+    wanted = Filter.parse(arguments.filter)
+    texts = Query.parse(arguments.sentence).texts if arguments.sentence else ()
+    images = [open_picture(path) for path in arguments.image]
+    query = Query(texts, images, arguments.like)
+    with Gallery.open(arguments.gallery) as gallery:
+        searcher = Searcher(gallery, arguments.model, arguments.both_scores)
+        if arguments.approximate:
+            from ubg.search.engines.faiss_ivf import FaissIndex
+
+            searcher.engine = FaissIndex.open(gallery.path)
+        (results,) = searcher.search(searcher.encode([query]), page, wanted)
+        shown = arguments.sentence or "like an image"
+        if arguments.json:
+            print(as_json(shown, results))
+        elif arguments.csv:
+            print(as_csv(results))
+        else:
+            print(as_table(results))
+        if arguments.sheet:
+            from ubg.search.sheet import draw_sheet
+
+            draw_sheet(arguments.sheet, shown, gallery, results.results)
+
+
+def _add_accelerate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_accelerate)
+    parser.add_argument("gallery", type=Path)
+    parser.add_argument("--recall", type=float, default=0.98, help="of the ten nearest")
+
+
+def _accelerate(arguments: argparse.Namespace) -> None:
+    from ubg.search.engines.faiss_ivf import FaissIndex
+    from ubg.search.gallery import Gallery
+
+    if not 0 < arguments.recall <= 1:
+        raise ValueError(f"--recall {arguments.recall:g}; give a share above 0, 1 at most")
+    with Gallery.open(arguments.gallery) as gallery:
+        alive_N = gallery.snapshot.alive_N
+        if not alive_N.any():
+            raise ValueError(f"{gallery.path}: has no images; index some first")
+        index = FaissIndex.build(
+            gallery.snapshot.ids_N[alive_N], gallery.snapshot.vectors_ND[alive_N], arguments.recall
+        )
+        index.save(gallery.path)
+    print(
+        f"{index.count():,} images in {index.index.nlist:,} cells, {index.index.nprobe} of them "
+        f"searched: {100 * index.recall:.1f} % of the ten nearest are found"
+    )
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_calibrate)
+    parser.add_argument("gallery", type=Path)
+    parser.add_argument("--model", type=Path, help="where the gallery's model is now")
+    parser.add_argument("--data", required=True, type=Path, help="has `prepared` and `images`")
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from ubg.search.calibrating import calibrate
+
+    measured = calibrate(arguments.gallery, arguments.model, arguments.data)
+    print(
+        f"{len(measured.cosine):,} sentences, each among {measured.images:,} images of other "
+        f"persons; median of their best scores {measured.cosine[len(measured.cosine) // 2]:.3f}"
+    )

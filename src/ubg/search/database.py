@@ -1,0 +1,96 @@
+"""The metadata of a gallery: one SQLite file, opened anew for each use, so by any thread."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DATABASE = "gallery.sqlite"
+PATIENCE = 60.0  # seconds that one waits for another's transaction, which takes milliseconds
+
+# An image keeps its id for good; a changed file is another image. `row` is the place of its vector;
+# rows and ids ascend together. What is `gone` still tells readers of before what they had found.
+SCHEMA = """
+CREATE TABLE folders(
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    exclude TEXT NOT NULL,
+    gone INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE images(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    folder INTEGER NOT NULL REFERENCES folders,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    hash TEXT,
+    fault TEXT,
+    row INTEGER,
+    width INTEGER,
+    height INTEGER,
+    captured_at TEXT,
+    tags TEXT NOT NULL DEFAULT '',
+    camera TEXT,
+    gone INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX image_of_path ON images(folder, path) WHERE NOT gone;
+CREATE INDEX image_of_hash ON images(hash) WHERE NOT gone AND row IS NOT NULL;
+CREATE TABLE state(version INTEGER NOT NULL, generation INTEGER NOT NULL);
+INSERT INTO state VALUES (0, 0);
+"""
+
+
+def create_database(gallery: Path) -> None:
+    """An empty one; replaces what was there."""
+    path = gallery / DATABASE
+    for name in (DATABASE, f"{DATABASE}-journal"):
+        (gallery / name).unlink(missing_ok=True)
+    database = sqlite3.connect(path)
+    try:
+        database.executescript(SCHEMA)
+    finally:
+        database.close()
+
+
+@contextmanager
+def reading(gallery: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of one consistent state that cannot write.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    with _connected(gallery, "ro") as database:
+        database.execute("BEGIN")
+        yield database
+
+
+@contextmanager
+def writing(gallery: Path) -> Iterator[sqlite3.Connection]:
+    """A connection whose changes are all kept when the block ends well, and none otherwise.
+
+    Raises:
+        ValueError: as `reading`.
+    """
+    with _connected(gallery, "rw") as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield database
+        database.execute("UPDATE state SET version = version + 1")
+        database.execute("COMMIT")
+
+
+@contextmanager
+def _connected(gallery: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    path = (gallery / DATABASE).resolve()
+    try:
+        database = sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None
+        )
+        try:
+            yield database
+        finally:
+            database.close()  # rolls back what was not committed
+    except sqlite3.Error as error:
+        raise ValueError(
+            f"{gallery / DATABASE}: {error}; the gallery is damaged or busy: try again, or index "
+            "the folders anew into another gallery"
+        ) from None

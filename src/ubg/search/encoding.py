@@ -1,0 +1,200 @@
+"""Pictures to rows of a gallery, batch by batch."""
+
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ubg.search.database import reading, writing
+from ubg.search.folders import Folder
+from ubg.search.manifest import Manifest
+from ubg.search.picture import Picture, read_picture
+from ubg.search.rows import RowFile, code_file, vector_file
+from ubg.search.walk import Found
+
+if TYPE_CHECKING:
+    from ubg.trained import TrainedModel
+
+BATCH_SIZE = 64
+BATCHES_AHEAD = 2  # that are read while one is encoded: all pixels that are in memory
+SECONDS = 2.0  # of work that a killed process loses at most, but for one batch
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to read.
+
+    Attributes:
+        folder: that it lies in.
+        found: path, size and time.
+        before: id of the image that it was; None for a new file.
+        hash: of that image; where the file still has it, its vector stays.
+    """
+
+    folder: Folder
+    found: Found
+    before: int | None
+    hash: str | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is committed together; rows in the order of those pictures that have pixels."""
+
+    jobs: Sequence[Job]
+    pictures: Sequence[Picture]
+    vectors_ND: NDArray[np.float32]
+    codes_NL: NDArray[Any] | None
+
+
+def encode_pictures(gallery: Path, manifest: Manifest, model: Path, jobs: Sequence[Job]) -> None:
+    """Read and encode the files, and enter them; what cannot be read is entered with its fault.
+
+    Batches are cut in the order of the files, and committed whole: one who goes on after another
+    was killed makes the same batches, so the same numbers.
+
+    Args:
+        gallery: locked by this process.
+        manifest: of the gallery.
+        model: folder of the model that made it.
+        jobs: the files.
+    """
+    import ubg
+
+    trained = ubg.load(model, both_scores=manifest.codes is not None)
+    writer = _Writer(gallery, manifest)
+    with tqdm(total=len(jobs), desc="encoding", unit="image") as bar:
+        for some, pictures in _read_batches(jobs, trained):
+            writer.add(_encode(some, pictures, trained, manifest))
+            bar.update(len(some))
+    writer.commit()
+
+
+def _read_batches(
+    jobs: Sequence[Job], trained: "TrainedModel"
+) -> Iterator[tuple[Sequence[Job], list[Picture]]]:
+    size = trained.network.image
+    batches = [jobs[start : start + BATCH_SIZE] for start in range(0, len(jobs), BATCH_SIZE)]
+    waiting: deque[tuple[Sequence[Job], list[Future[Picture]]]] = deque()
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(min(threads or 1, 8)) as pool:
+        for batch in batches:
+            paths = [job.folder.path / job.found.path for job in batch]
+            waiting.append(
+                (
+                    batch,
+                    [
+                        pool.submit(read_picture, path, size.height, size.width, job.hash)
+                        for path, job in zip(paths, batch, strict=True)
+                    ],
+                )
+            )
+            if len(waiting) > BATCHES_AHEAD:
+                yield _finished(waiting.popleft())
+        while waiting:
+            yield _finished(waiting.popleft())
+
+
+def _finished(
+    batch: tuple[Sequence[Job], list[Future[Picture]]],
+) -> tuple[Sequence[Job], list[Picture]]:
+    return batch[0], [future.result() for future in batch[1]]
+
+
+def _encode(
+    jobs: Sequence[Job], pictures: list[Picture], trained: "TrainedModel", manifest: Manifest
+) -> Batch:
+    pixels = [picture.pixels_HWC for picture in pictures if picture.pixels_HWC is not None]
+    vectors_ND = trained.encode_image(pixels).cpu().numpy()
+    codes_NL = None
+    if manifest.codes is not None:
+        codes_NL = trained.image_codes(pixels).astype(manifest.codes.dtype)
+    return Batch(jobs, pictures, vectors_ND, codes_NL)
+
+
+class _Writer:
+    """Rows first, through to the disk, then the transaction that tells of them."""
+
+    def __init__(self, gallery: Path, manifest: Manifest) -> None:
+        with reading(gallery) as database:
+            (generation,) = database.execute("SELECT generation FROM state").fetchone()
+            (last,) = database.execute("SELECT max(row) FROM images").fetchone()
+        self.gallery = gallery
+        self.next_row = 0 if last is None else last + 1
+        self.vectors = vector_file(gallery, manifest, generation)
+        self.codes: RowFile | None = None
+        if manifest.codes is not None:
+            self.codes = code_file(gallery, manifest.codes, generation)
+        self.waiting: list[Batch] = []
+        self.since = time.monotonic()
+
+    def add(self, batch: Batch) -> None:
+        """Commit it soon."""
+        self.waiting.append(batch)
+        if time.monotonic() - self.since > SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Commit what waits."""
+        if not self.waiting:
+            return
+        self.vectors.write(
+            self.next_row, np.concatenate([batch.vectors_ND for batch in self.waiting])
+        )
+        if self.codes is not None:
+            codes = [batch.codes_NL for batch in self.waiting if batch.codes_NL is not None]
+            self.codes.write(self.next_row, np.concatenate(codes))
+        with writing(self.gallery) as database:
+            row = self.next_row
+            for batch in self.waiting:
+                for job, picture in zip(batch.jobs, batch.pictures, strict=True):
+                    row += _enter(database, job, picture, row)
+        self.next_row = row
+        self.waiting = []
+        self.since = time.monotonic()
+
+
+def _enter(database: sqlite3.Connection, job: Job, picture: Picture, row: int) -> int:
+    """Enter a file; returns the number of rows that it takes."""
+    found = job.found
+    has_row = picture.pixels_HWC is not None
+    if not has_row and picture.fault is None:
+        database.execute(
+            "UPDATE images SET size = ?, modified_ns = ? WHERE id = ?",
+            (found.size, found.modified_ns, job.before),
+        )
+        return 0
+    tags, camera = "", None
+    if job.before is not None:
+        tags, camera = database.execute(
+            "SELECT tags, camera FROM images WHERE id = ?", (job.before,)
+        ).fetchone()
+        database.execute("UPDATE images SET gone = 1 WHERE id = ?", (job.before,))
+    database.execute(
+        "INSERT INTO images(folder, path, size, modified_ns, hash, fault, row, width, height, "
+        "captured_at, tags, camera) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            job.folder.id,
+            found.path,
+            found.size,
+            found.modified_ns,
+            picture.hash,
+            picture.fault,
+            row if has_row else None,
+            picture.width,
+            picture.height,
+            picture.captured_at,
+            tags,
+            camera,
+        ),
+    )
+    return int(has_row)

@@ -1,0 +1,165 @@
+"""Approximate search by FAISS: vectors in cells, of which those nearest to a query are searched.
+
+The file is made of the array at any time, and holds nothing that the array does not.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ubg.runtime.files import replace_file
+from ubg.search.engines.contract import Found
+
+FILE = "index.faiss"
+PER_CELL = 64  # vectors in the training of a cell; FAISS asks for 39 at least
+SAMPLE, DEPTH = 500, 10  # queries that recall is measured by, and how deep
+ADD_ROWS = 65_536
+
+
+class FaissIndex:
+    """Vectors in cells, and how many cells a query looks into.
+
+    Attributes:
+        recall: share of the ten nearest that it finds, as measured when it was built.
+    """
+
+    def __init__(self, index: Any, recall: float = math.nan) -> None:
+        self.index, self.recall = index, recall
+
+    @classmethod
+    def build(
+        cls, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.float32], recall: float
+    ) -> "FaissIndex":
+        """Of vectors, so that it finds that share of the ten nearest.
+
+        It is measured with vectors of the gallery as queries, which are left out of their own
+        results: sentences lie further from the images, and their recall may be lower.
+
+        Args:
+            ids_N: ascending.
+            vectors_ND: unit vectors, at least one.
+            recall: 0 to 1.
+        """
+        faiss = _faiss()
+        count, dimension = vectors_ND.shape
+        cells = max(1, min(round(4 * math.sqrt(count)), count // PER_CELL))
+        quantizer = faiss.IndexFlatIP(dimension)
+        index = faiss.IndexIVFFlat(quantizer, dimension, cells, faiss.METRIC_INNER_PRODUCT)
+        index.cp.max_points_per_centroid = PER_CELL
+        generator = np.random.default_rng(0)
+        chosen = np.sort(generator.permutation(count)[: cells * PER_CELL])
+        index.train(np.ascontiguousarray(vectors_ND[chosen]))
+        built = cls(index)
+        for start in range(0, count, ADD_ROWS):
+            rows = slice(start, start + ADD_ROWS)
+            built.add(ids_N[rows], vectors_ND[rows])
+        queries = np.sort(generator.permutation(count)[:SAMPLE])
+        built._tune(ids_N[queries], np.ascontiguousarray(vectors_ND[queries]), recall)
+        return built
+
+    @classmethod
+    def open(cls, gallery: Path) -> "FaissIndex":
+        """The one that `save` wrote, memory-mapped.
+
+        Raises:
+            ValueError: there is none, or it is damaged, or FAISS is not installed.
+        """
+        faiss, path = _faiss(), gallery / FILE
+        if not path.exists():
+            raise ValueError(f"{path}: is missing; make it with `ubg accelerate {gallery}`")
+        try:
+            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY))
+        except RuntimeError:
+            raise ValueError(f"{path}: is damaged; make it anew with `ubg accelerate`") from None
+
+    def save(self, gallery: Path) -> None:
+        """Write it whole or not at all."""
+        with replace_file(gallery / FILE) as aside:
+            _faiss().write_index(self.index, str(aside))
+
+    def add(self, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.float32]) -> None:
+        """As `Index.add`."""
+        self.index.add_with_ids(np.ascontiguousarray(vectors_ND), np.ascontiguousarray(ids_N))
+
+    def remove(self, ids_N: NDArray[np.int64]) -> None:
+        """As `Index.remove`."""
+        self.index.remove_ids(np.ascontiguousarray(ids_N))
+
+    def search(
+        self, vectors_QD: NDArray[np.float32], top: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[Found]:
+        """As `Index.search`; approximate."""
+        faiss = _faiss()
+        if allowed is not None and len(allowed) == 0:
+            return [Found(np.empty(0, np.int64), np.empty(0)) for _ in vectors_QD]
+        bits = None if allowed is None else _bits(allowed)  # FAISS keeps a bare pointer to it
+        selector = None
+        if bits is not None:
+            selector = faiss.IDSelectorBitmap(len(bits) * 8, faiss.swig_ptr(bits))
+        params = faiss.SearchParametersIVF(sel=selector, nprobe=self.index.nprobe)
+        scores_QK, ids_QK = self.index.search(
+            np.ascontiguousarray(vectors_QD), min(top, max(1, self.count())), params=params
+        )
+        return [
+            _ordered(ids[ids >= 0], scores[ids >= 0])
+            for ids, scores in zip(ids_QK, scores_QK, strict=True)
+        ]
+
+    def count(self) -> int:
+        """As `Index.count`."""
+        return int(self.index.ntotal)
+
+    def newest(self) -> int:
+        """As `Index.newest`."""
+        faiss, lists = _faiss(), self.index.invlists
+        newest = 0
+        for cell in range(self.index.nlist):
+            ids = faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell))
+            newest = max(newest, int(ids.max(initial=0)))
+        return newest
+
+    def _tune(
+        self, ids_Q: NDArray[np.int64], vectors_QD: NDArray[np.float32], recall: float
+    ) -> None:
+        """Look into as few cells as find enough; all of them are exact."""
+        exact = self._nearest_of(ids_Q, vectors_QD, self.index.nlist)
+        probes = 1
+        while True:
+            found = self._nearest_of(ids_Q, vectors_QD, probes)
+            pairs = zip(exact, found, strict=True)
+            hits = sum(len(np.intersect1d(one, other)) for one, other in pairs)
+            self.recall = hits / max(1, sum(map(len, exact)))
+            if self.recall >= recall or probes >= self.index.nlist:
+                return
+            probes = min(self.index.nlist, math.ceil(probes * 1.25))
+
+    def _nearest_of(
+        self, ids_Q: NDArray[np.int64], vectors_QD: NDArray[np.float32], probes: int
+    ) -> list[NDArray[np.int64]]:
+        self.index.nprobe = probes
+        found = self.search(vectors_QD, DEPTH + 1)
+        return [ids[ids != own][:DEPTH] for (ids, _), own in zip(found, ids_Q, strict=True)]
+
+
+def _ordered(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Found:
+    order = np.lexsort((ids, -scores))
+    return Found(ids[order], scores[order].astype(np.float64))
+
+
+def _bits(ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+    marked = np.zeros(int(ids[-1]) + 1, bool)
+    marked[ids] = True
+    return np.packbits(marked, bitorder="little")
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError:
+        raise ValueError(
+            "approximate search takes FAISS, which is not installed: pip install 'ubg[search]'"
+        ) from None
+    return faiss

@@ -1,0 +1,180 @@
+"""Bringing a gallery up to date with its folders: what `ubg index` does."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ubg.runtime.locks import locked
+from ubg.search.database import create_database, reading, writing
+from ubg.search.encoding import Job, encode_pictures
+from ubg.search.folders import Folder, chosen_folders, forget_folder
+from ubg.search.labels import Label, apply_labels
+from ubg.search.manifest import (
+    FORMAT,
+    MANIFEST,
+    Codes,
+    Manifest,
+    codes_fingerprint,
+    model_fingerprint,
+    read_manifest,
+    write_manifest,
+)
+from ubg.search.tidying import remove_strays, tidy
+from ubg.search.walk import walk
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to index.
+
+    Attributes:
+        folders: none stand for all that the gallery knows.
+        model: folder of a trained model; None for the one that the gallery was made with.
+        both_scores: keep the codes of a second score too; a gallery is made with them or without.
+        exclude: patterns of what to leave out, kept for the next time; None for those of last time.
+        labels: of images, by path.
+        forget: folders whose images are to be left out from now on.
+    """
+
+    folders: Sequence[Path]
+    model: Path | None = None
+    both_scores: bool = False
+    exclude: Sequence[str] | None = None
+    labels: dict[str, Label] = field(default_factory=dict)
+    forget: Sequence[Path] = ()
+
+
+@dataclass
+class Report:
+    """What was done: numbers of files, and what could not be read."""
+
+    added: int = 0
+    changed: int = 0
+    gone: int = 0
+    unchanged: int = 0
+    labelled: int = 0
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file as the gallery knows it."""
+
+    id: int
+    size: int
+    modified_ns: int
+    hash: str | None
+    broken: bool
+
+
+def index(gallery: Path, request: Request) -> Report:
+    """Make the gallery, or bring it up to date; waits while another process does.
+
+    Killed at any moment, it leaves a gallery that can be read, and the next call goes on.
+
+    Raises:
+        ValueError: a folder is missing, the model is another one than the gallery's, the folder of
+            the gallery holds something else, or the gallery is damaged.
+    """
+    gallery = gallery.resolve()
+    gallery.parent.mkdir(parents=True, exist_ok=True)
+    with locked(gallery):
+        manifest, model = _manifest(gallery, request)
+        remove_strays(gallery)
+        for path in request.forget:
+            forget_folder(gallery, path.resolve())
+        report, jobs = Report(), []
+        for folder in chosen_folders(gallery, request.folders, request.exclude):
+            jobs += _compare(gallery, folder, report)
+        if jobs:
+            encode_pictures(gallery, manifest, model, jobs)
+        report.labelled = apply_labels(gallery, request.labels)
+        tidy(gallery, manifest)
+        return report
+
+
+def _manifest(gallery: Path, request: Request) -> tuple[Manifest, Path]:
+    """What the gallery was made with, and the folder of the model, which is that one."""
+    if (gallery / MANIFEST).exists():
+        manifest = read_manifest(gallery)
+        model = request.model or Path(manifest.model)
+        manifest.require(model, request.both_scores)
+        return manifest, model
+    if gallery.exists() and not _is_unfinished(gallery):
+        raise ValueError(f"{gallery}: holds something else than a gallery; name a new folder")
+    if request.model is None or not request.folders:
+        raise ValueError(
+            f"{gallery}: there is no gallery; make one with `ubg index FOLDER --model MODEL "
+            f"--gallery {gallery}`"
+        )
+    model = request.model.resolve()
+    manifest = _new_manifest(model, request.both_scores)
+    gallery.mkdir(exist_ok=True)
+    create_database(gallery)
+    write_manifest(gallery, manifest)  # last: with it, the folder is a gallery
+    return manifest, model
+
+
+def _is_unfinished(gallery: Path) -> bool:
+    """Whether there is nothing in it, or only what a killed process had begun with."""
+    return gallery.is_dir() and all(
+        path.name.startswith(("gallery.sqlite", f".{MANIFEST}")) for path in gallery.iterdir()
+    )
+
+
+def _new_manifest(model: Path, both_scores: bool) -> Manifest:
+    import ubg
+
+    trained = ubg.load(model, both_scores=both_scores)
+    codes = None
+    if both_scores:
+        _, length, count = trained.caption_evidence([]).shape
+        codes = Codes(length=length, count=count, fingerprint=codes_fingerprint(model))
+    return Manifest(
+        format=FORMAT,
+        model=str(model),
+        fingerprint=model_fingerprint(model),
+        dimension=trained.network.embedding_dim,
+        codes=codes,
+    )
+
+
+def _compare(gallery: Path, folder: Folder, report: Report) -> list[Job]:
+    """Note what is gone; returns what is to be read."""
+    tree = walk(folder.path, folder.exclude)
+    report.unreadable += [(f"{folder.path}/{path}", reason) for path, reason in tree.unreadable]
+    with reading(gallery) as database:
+        known = _known(database, folder.id)
+    jobs = []
+    for found in tree.files:
+        before = known.pop(found.path, None)
+        if before is None:
+            jobs.append(Job(folder, found, None, None))
+            report.added += 1
+        elif (before.size, before.modified_ns) != (found.size, found.modified_ns):
+            jobs.append(Job(folder, found, before.id, None if before.broken else before.hash))
+            report.changed += 1
+        else:
+            report.unchanged += 1
+    lost = _lost(known.items(), tree.unreadable)
+    report.gone += len(lost)
+    if lost:
+        with writing(gallery) as database:
+            database.executemany("UPDATE images SET gone = 1 WHERE id = ?", [(id,) for id in lost])
+    return jobs
+
+
+def _known(database: sqlite3.Connection, folder: int) -> dict[str, Known]:
+    rows = database.execute(
+        "SELECT path, id, size, modified_ns, hash, fault IS NOT NULL FROM images WHERE folder = ? "
+        "AND NOT gone",
+        (folder,),
+    )
+    return {path: Known(*facts) for path, *facts in rows}
+
+
+def _lost(missing: Iterable[tuple[str, Known]], unreadable: list[tuple[str, str]]) -> list[int]:
+    """Ids of what is not there any more; what lies in a folder that cannot be listed stays."""
+    closed = tuple("" if path == "." else path for path, _ in unreadable)
+    return [known.id for path, known in missing if not (closed and path.startswith(closed))]

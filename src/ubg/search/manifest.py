@@ -1,0 +1,124 @@
+"""What a gallery was made with: `manifest.json`, and the fingerprint of a model."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ubg.runtime.files import file_fingerprint, fingerprint, write_json
+
+MANIFEST = "manifest.json"
+FORMAT: Literal[1] = 1
+# Raise it when images are read, turned or resized in another way than before.
+PREPROCESSING = 1
+
+
+class Codes(BaseModel):
+    """The codes that a gallery keeps for a second score: one of `count` at each of `length` places.
+
+    `fingerprint` is that of the files that the second score reads beside the model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    length: int = Field(ge=1, le=2**16)
+    count: int = Field(ge=1, le=2**16)
+    fingerprint: str
+
+    @property
+    def dtype(self) -> str:
+        """Of a code on disk."""
+        return "uint8" if self.count <= 2**8 else "uint16"
+
+
+class Manifest(BaseModel):
+    """What the vectors of a gallery were made with.
+
+    Attributes:
+        format: of the gallery.
+        model: folder of the model, absolute, when the gallery was made.
+        fingerprint: of that model and of how images are read.
+        dimension: of a vector.
+        codes: None where the gallery serves the cosine alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: Literal[1]
+    model: str
+    fingerprint: str
+    dimension: int = Field(ge=1, le=2**16)
+    codes: Codes | None
+
+    def require(self, model: Path, both_scores: bool) -> None:
+        """Check that a model is the one whose vectors, or vectors and codes, are kept.
+
+        Raises:
+            ValueError: it is another one, or the codes are missing.
+        """
+        anew = f"index the folders anew into another gallery with `ubg index --model {model}`"
+        if model_fingerprint(model) != self.fingerprint:
+            raise ValueError(
+                f"the gallery was made with another model than {model} ({self.model}, as it was "
+                f"then); {anew}, or name the model of then by --model"
+            )
+        if both_scores and self.codes is None:
+            raise ValueError(f"the gallery keeps no codes; {anew} --both-scores")
+        if both_scores and self.codes and codes_fingerprint(model) != self.codes.fingerprint:
+            raise ValueError(f"the codes were made with another second score; {anew} --both-scores")
+
+
+def read_manifest(gallery: Path) -> Manifest:
+    """The manifest of the gallery in a folder.
+
+    Raises:
+        ValueError: there is none, or it is damaged or of another version.
+    """
+    path = gallery / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ValueError(
+            f"{gallery}: is no gallery ({MANIFEST}: {error.strerror}); make one with `ubg index "
+            f"FOLDER --model MODEL --gallery {gallery}`"
+        ) from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise ValueError(
+            f"{path}: {place}: {fault['msg']}; index the folders anew into another gallery"
+        ) from None
+
+
+def write_manifest(gallery: Path, manifest: Manifest) -> None:
+    """Write it whole or not at all."""
+    write_json(gallery / MANIFEST, manifest.model_dump())
+
+
+def model_fingerprint(model: Path) -> str:
+    """Of the selected weights, config and tokenizer of a model, and of how images are read.
+
+    Raises:
+        ValueError: the folder holds no model.
+    """
+    return fingerprint(PREPROCESSING, _files(model))
+
+
+def codes_fingerprint(model: Path) -> str:
+    """Of what the second score of a model reads, which lies beside its folder.
+
+    Raises:
+        ValueError: there is nothing.
+    """
+    return fingerprint(_files(model.with_name(f"{model.name}_generator")))
+
+
+def _files(folder: Path) -> list[tuple[str, str]]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    if not paths:
+        raise ValueError(f"{folder}: has no files; name the folder of a trained model")
+    return [
+        (path.relative_to(folder).as_posix(), file_fingerprint(path))
+        for path in paths
+        if path.name != "last.safetensors" and not path.name.startswith(".")
+    ]

@@ -1,0 +1,248 @@
+"""A gallery and the model that it was made with: queries in, images out."""
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ubg.search.calibration import UNUSUAL, read_calibration
+from ubg.search.engines.contract import Index
+from ubg.search.filters import Filter
+from ubg.search.gallery import Entry, Gallery
+from ubg.search.query import Encoded, Query
+from ubg.search.topk import Scored, best_of, exact_top
+
+MAX_DEPTH = 10_000  # ranks that can be paged to
+MAX_TOP = 1000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which ranks are wanted: `top` of them behind the first `offset`.
+
+    Raises:
+        ValueError: out of range.
+    """
+
+    top: int = 20
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top <= MAX_TOP:
+            raise ValueError(f"top: {self.top}; give 1 to {MAX_TOP:,} results")
+        if not 0 <= self.offset <= MAX_DEPTH - self.top:
+            raise ValueError(f"offset: {self.offset}; ranks up to {MAX_DEPTH:,} can be seen")
+
+
+@dataclass(frozen=True)
+class Result:
+    """An image that was found.
+
+    Attributes:
+        rank: from 1.
+        id: of the image.
+        score: cosine, plus the second score where both are asked for.
+        share_without_person: of validation queries whose person was not in the gallery, the share
+            with a best score as high, 0 to 1; None where that is not known.
+        entry: what is known of the image.
+    """
+
+    rank: int
+    id: int
+    score: float
+    share_without_person: float | None
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Results:
+    """Those of one query and page.
+
+    Attributes:
+        results: best first.
+        total: images that pass the filter, duplicates folded.
+        nobody_fits: whether the best score of all is one that is usual without the person; None
+            where that is not known.
+    """
+
+    results: list[Result]
+    total: int
+    nobody_fits: bool | None
+
+
+class Searcher:
+    """Searches one snapshot of a gallery; many threads may use it at once."""
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        model_folder: str | Path | None = None,
+        both_scores: bool = False,
+        device: str | None = None,
+    ) -> None:
+        """Load the model that the gallery was made with.
+
+        Args:
+            gallery: to search.
+            model_folder: of the model; by default where it was when the gallery was made.
+            both_scores: rank by the sum of both scores.
+            device: a torch device; by default a GPU where there is one.
+
+        Raises:
+            ValueError: it is another model, or the gallery keeps no codes for a second score.
+        """
+        import ubg
+
+        folder = Path(model_folder or gallery.manifest.model)
+        gallery.manifest.require(folder, both_scores)
+        self.gallery, self.both_scores = gallery, both_scores
+        self.model = ubg.load(folder, device, both_scores)
+        self.calibration = read_calibration(gallery.path, gallery.manifest, both_scores)
+
+        self.engine: Index | None = None
+
+    def reopened(self) -> "Searcher":
+        """The same model on the gallery as it is now."""
+        other = copy(self)
+        other.gallery = Gallery.open(self.gallery.path)
+        return other
+
+    def encode(self, queries: Sequence[Query]) -> Encoded:
+        """Queries as vectors, in one pass for all their texts and one for all their images.
+
+        Raises:
+            ValueError: an image cannot be read, an id is not of the gallery, or the parts of a
+                query cancel each other out.
+        """
+        texts = [text for query in queries for text, _ in query.texts]
+        images = [image for query in queries for image in query.images]
+        text_TD = self.model.encode_text(texts).cpu().numpy()
+        image_ID = self.model.encode_image(images).cpu().numpy()
+        evidence_TLV = None
+        if self.both_scores:
+            evidence_TLV = self.model.caption_evidence(texts).cpu().numpy()
+        vectors, evidences = [], []
+        for query in queries:
+            weights_T = np.array([weight for _, weight in query.texts], np.float32)
+            own, text_TD = text_TD[: len(weights_T)], text_TD[len(weights_T) :]
+            shown, image_ID = image_ID[: len(query.images)], image_ID[len(query.images) :]
+            parts_PD = np.concatenate([own, shown, self.gallery.vectors(query.like)])
+            ones = np.ones(len(parts_PD) - len(own), np.float32)
+            vectors.append(_weighted_sum(parts_PD, np.concatenate([weights_T, ones])))
+            if evidence_TLV is not None:
+                said, evidence_TLV = evidence_TLV[: len(own)], evidence_TLV[len(own) :]
+                evidences.append(_weighted_mean(said, weights_T))
+        return Encoded(
+            vectors_QD=np.stack(vectors),
+            evidence_QLV=np.stack(evidences) if evidences else None,
+            one_text_Q=tuple(query.is_one_text for query in queries),
+        )
+
+    def search(
+        self, encoded: Encoded, page: Page | None = None, filter: Filter | None = None
+    ) -> list[Results]:
+        """One page of the results of each query, best first, ties to the lower id.
+
+        Exact; with an `engine`, as exact as that one is. Does not depend on the other queries.
+
+        Args:
+            encoded: by `encode`, of this gallery.
+            page: which ranks; by default the first.
+            filter: what an image must have to be found.
+
+        Raises:
+            ValueError: the gallery is damaged, or was made anew meanwhile.
+        """
+        page = page or Page()
+        allowed_N = self.gallery.allowed_rows(filter)
+        depth, total = page.offset + page.top, int(np.count_nonzero(allowed_N))
+        if self.engine is None or encoded.evidence_QLV is not None:
+            found = exact_top(
+                self._rows(), encoded.vectors_QD, encoded.evidence_QLV, allowed_N, depth
+            )
+        else:
+            found = self._by_engine(self.engine, encoded.vectors_QD, allowed_N, depth)
+        return [
+            self._results(rows, scores, page, total, one_text)
+            for (rows, scores), one_text in zip(found, encoded.one_text_Q, strict=True)
+        ]
+
+    def _rows(self) -> Scored:
+        snapshot = self.gallery.snapshot
+        return Scored(snapshot.vectors_ND, snapshot.codes_NL)
+
+    def _by_engine(
+        self,
+        engine: Index,
+        vectors_QD: NDArray[np.float32],
+        allowed_N: NDArray[np.bool_],
+        depth: int,
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """What the engine finds, scored and ordered as everywhere, and what it does not know."""
+        snapshot = self.gallery.snapshot
+        newest = engine.newest()
+        behind = int(np.searchsorted(snapshot.ids_N, newest, "right"))
+        plain = allowed_N is self.gallery.unfiltered_N and len(snapshot.twins) == 0
+        allowed = None if plain and snapshot.alive_N.all() else snapshot.ids_N[allowed_N]
+        later_N = allowed_N.copy()
+        later_N[:behind] = False
+        later = exact_top(self._rows(), vectors_QD, None, later_N, depth)
+        return [
+            best_of(
+                self._rows(),
+                np.union1d(snapshot.rows_of(ids), rows),
+                vector_D,
+                None,
+                depth,
+            )
+            for (ids, _), (rows, _), vector_D in zip(
+                engine.search(vectors_QD, depth, allowed), later, vectors_QD, strict=True
+            )
+        ]
+
+    def _results(
+        self,
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        page: Page,
+        total: int,
+        one_text: bool,
+    ) -> Results:
+        calibration = self.calibration if one_text else None
+        ids = self.gallery.snapshot.ids_N[rows[page.offset :]]
+        results = []
+        for place, entry in enumerate(self.gallery.entries(ids)):
+            score = float(scores[page.offset + place])
+            share = None if calibration is None else calibration.share(score, self.both_scores)
+            results.append(Result(page.offset + place + 1, entry.id, score, share, entry))
+        nobody_fits = None
+        if calibration is not None:
+            best = float(scores[0]) if len(scores) else -np.inf
+            nobody_fits = calibration.share(best, self.both_scores) > UNUSUAL
+        return Results(results, total, nobody_fits)
+
+
+def _weighted_sum(
+    parts_PD: NDArray[np.float32], weights_P: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The unit vector in the direction of the sum; one part alone stays as it is, bit by bit."""
+    if len(parts_PD) == 1 and weights_P[0] > 0:
+        return parts_PD[0]
+    sum_D = weights_P @ parts_PD
+    length = np.linalg.norm(sum_D)
+    if length < 1e-3:
+        raise ValueError("the parts of the query cancel each other out; change a weight")
+    return np.asarray(sum_D / length, np.float32)
+
+
+def _weighted_mean(
+    evidence_TLV: NDArray[np.float32], weights_T: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What several texts say of the codes; nothing where there is no text."""
+    if len(weights_T) == 0:
+        return np.zeros(evidence_TLV.shape[1:], np.float32)
+    shares_T = weights_T / np.abs(weights_T).sum()
+    return np.asarray(np.tensordot(shares_T, evidence_TLV, 1), np.float32)

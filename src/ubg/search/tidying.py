@@ -1,0 +1,58 @@
+"""The files of a gallery that nobody needs any more."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ubg.search.database import reading, writing
+from ubg.search.manifest import Manifest
+from ubg.search.rows import code_file, copy_rows, vector_file
+
+SPARE_ROWS = 1000  # that are gone and may stay, however few are left
+
+
+def tidy(gallery: Path, manifest: Manifest) -> None:
+    """Write the rows anew where more than half of them are gone.
+
+    The new files are complete before the transaction that tells of them. A reader keeps the maps of
+    the old ones, which may then be removed.
+    """
+    with reading(gallery) as database:
+        (generation,) = database.execute("SELECT generation FROM state").fetchone()
+        alive = database.execute(
+            "SELECT row, id FROM images WHERE row IS NOT NULL AND NOT gone ORDER BY row"
+        ).fetchall()
+        (last,) = database.execute("SELECT max(row) FROM images").fetchone()
+    rows = 0 if last is None else last + 1
+    if rows - len(alive) <= max(SPARE_ROWS, len(alive)):
+        return
+    kept = np.array([row for row, _ in alive], np.int64)
+    copy_rows(
+        vector_file(gallery, manifest, generation),
+        vector_file(gallery, manifest, generation + 1),
+        kept,
+    )
+    if manifest.codes is not None:
+        copy_rows(
+            code_file(gallery, manifest.codes, generation),
+            code_file(gallery, manifest.codes, generation + 1),
+            kept,
+        )
+    with writing(gallery) as database:
+        database.execute("DELETE FROM images WHERE gone")
+        database.executemany(
+            "UPDATE images SET row = ? WHERE id = ?",
+            [(row, id) for row, (_, id) in enumerate(alive)],
+        )
+        database.execute("UPDATE state SET generation = generation + 1")
+    remove_strays(gallery)
+
+
+def remove_strays(gallery: Path) -> None:
+    """Remove arrays of another generation than the database's, as a killed process leaves them."""
+    with reading(gallery) as database:
+        (generation,) = database.execute("SELECT generation FROM state").fetchone()
+    for kind in ("vectors", "codes"):
+        for path in gallery.glob(f"{kind}.*.*"):
+            if path.name.split(".")[1] != str(generation):
+                path.unlink()
