@@ -41,6 +41,8 @@ class Filter:
                 raise ValueError(
                     f"filter: {time!r} is no time; write 2024-05-01 or 2024-05-01T12:30"
                 )
+        if self.path is not None and self.path.count("*") > MAX_STARS:
+            raise ValueError(f"filter: {self.path!r}; give {MAX_STARS} `*` at most")
         object.__setattr__(self, "_sql", self._condition())
 
     @classmethod

@@ -1,0 +1,109 @@
+"""One contract over all engines."""
+
+import numpy as np
+import pytest
+
+from ubg.search.engines.array import ArrayIndex
+from ubg.search.engines.faiss_ivf import FaissIndex
+from ubg.search.rows import RowFile
+
+COUNT, DIMENSION = 400, 16
+
+
+@pytest.fixture
+def vectors():
+    drawn = np.random.default_rng(0).standard_normal((COUNT + 10, DIMENSION))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def ids():
+    return np.arange(COUNT, dtype=np.int64) * 3 + 1
+
+
+@pytest.fixture(params=["array", "faiss"])
+def engine(request, tmp_path, vectors, ids):
+    """With the first vectors; exact, as FAISS is when it looks into all cells."""
+    if request.param == "array":
+        index = ArrayIndex(RowFile(tmp_path / "rows", np.dtype(np.float32), DIMENSION))
+        index.add(ids, vectors[:COUNT])
+        return index
+    pytest.importorskip("faiss")
+    FaissIndex.build(ids, vectors[:COUNT], recall=1).save(tmp_path)
+    index = FaissIndex.open(tmp_path)
+    index.index.nprobe = index.index.nlist
+    return index
+
+
+@pytest.fixture(params=["array", "faiss"])
+def writable(request, tmp_path, vectors, ids):
+    if request.param == "array":
+        index = ArrayIndex(RowFile(tmp_path / "rows", np.dtype(np.float32), DIMENSION))
+        index.add(ids, vectors[:COUNT])
+        return index
+    pytest.importorskip("faiss")
+    index = FaissIndex.build(ids, vectors[:COUNT], recall=1)
+    index.index.nprobe = index.index.nlist
+    return index
+
+
+def nearest(vectors, ids, queries, top, allowed):
+    order = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")
+    return [[int(i) for i in ids[row] if int(i) in allowed][:top] for row in order]
+
+
+def found(engine, queries, top, allowed=None):
+    for ids, scores in engine.search(queries, top, allowed):
+        assert (np.diff(scores) <= 0).all()
+        assert len(ids) == len(scores)
+    return [ids.tolist() for ids, _ in engine.search(queries, top, allowed)]
+
+
+def test_the_nearest_come_first(engine, vectors, ids):
+    queries = vectors[COUNT:]
+    assert engine.count() == COUNT
+    assert engine.newest() == ids[-1]
+    expected = nearest(vectors[:COUNT], ids, queries, 7, set(ids.tolist()))
+    assert found(engine, queries, 7) == expected
+    ((_, scores), *_) = engine.search(queries[:1], 1)
+    assert scores[0] == pytest.approx((vectors[:COUNT] @ queries[0]).max(), abs=1e-6)
+
+
+def test_only_what_is_allowed_is_found(engine, vectors, ids):
+    queries, allowed = vectors[COUNT:], ids[::7]
+    expected = nearest(vectors[:COUNT], ids, queries, 100, set(allowed.tolist()))
+    assert found(engine, queries, 100, allowed) == expected
+    assert found(engine, queries, 5, ids[:0]) == [[]] * len(queries)
+
+
+def test_what_is_removed_is_not_found_and_what_is_added_is(writable, vectors, ids):
+    engine = writable
+    engine.remove(ids[:50])
+    engine.remove(np.array([99_999]))
+    engine.add(np.array([5000, 5001]), vectors[COUNT : COUNT + 2])
+    assert engine.count() == COUNT - 48
+    assert engine.newest() == 5001
+    assert found(engine, vectors[COUNT : COUNT + 1], 1) == [[5000]]
+    everything = {i for row in found(engine, vectors[:5], COUNT) for i in row}
+    assert everything == {*ids[50:].tolist(), 5000, 5001}
+
+
+def test_equal_scores_go_to_the_lower_id(vectors, ids, tmp_path):
+    same = np.repeat(vectors[:1], 20, axis=0)
+    exact = ArrayIndex(RowFile(tmp_path / "same", np.dtype(np.float32), DIMENSION))
+    exact.add(ids[:20], same)
+    assert found(exact, vectors[:1], 5) == [ids[:5].tolist()]
+
+
+def test_recall_is_measured_and_reached(vectors, ids):
+    pytest.importorskip("faiss")
+    index = FaissIndex.build(ids, vectors[:COUNT], recall=0.9)
+    assert 0.9 <= index.recall <= 1
+    assert index.index.nprobe < index.index.nlist
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    pytest.importorskip("faiss")
+    (tmp_path / "index.faiss").write_bytes(b"nothing" * 99)
+    with pytest.raises(ValueError, match="damaged"):
+        FaissIndex.open(tmp_path)

@@ -1,0 +1,238 @@
+"""A gallery follows its folders, and says what it left out."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_gallery import Stub, draw_folder, draw_picture, save_model
+
+import ubg
+from ubg.search import encoding, tidying
+from ubg.search.gallery import Gallery
+from ubg.search.indexing import Request, index
+from ubg.search.labels import read_labels
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder of pictures, a model, and where the gallery is to be."""
+    monkeypatch.setattr(ubg, "load", Stub)
+    monkeypatch.setattr(encoding, "BATCH_SIZE", 4)
+    draw_folder(tmp_path / "imgs", 10)
+    save_model(tmp_path)
+    return tmp_path
+
+
+def run(place, folders=("imgs",), **options):
+    paths = [place / folder for folder in folders]
+    return index(place / "gallery", Request(paths, place / "model", **options))
+
+
+def paths_of(place):
+    with Gallery.open(place / "gallery") as gallery:
+        return [entry.path for entry in gallery.entries(gallery.snapshot.ids_N[alive(gallery)])]
+
+
+def alive(gallery):
+    return gallery.snapshot.alive_N
+
+
+def counts(report):
+    return report.added, report.changed, report.gone, report.unchanged
+
+
+def test_vectors_and_codes_are_the_models_in_the_order_of_the_paths(place):
+    run(place, both_scores=True)
+    with Gallery.open(place / "gallery") as gallery:
+        entries = gallery.entries(gallery.snapshot.ids_N)
+        assert [entry.path for entry in entries] == sorted(entry.path for entry in entries)
+        pixels = []
+        for entry in entries:
+            with Image.open(place / "imgs" / entry.path) as image:
+                assert (entry.width, entry.height) == image.size
+                small = image.convert("RGB").resize((8, 16), Image.Resampling.BICUBIC)
+                pixels.append(np.asarray(small))
+        model = Stub()
+        np.testing.assert_array_equal(
+            gallery.snapshot.vectors_ND, model.encode_image(pixels).numpy()
+        )
+        np.testing.assert_array_equal(gallery.snapshot.codes_NL, model.image_codes(pixels))
+
+
+def test_what_is_new_changed_or_gone_is_brought_up_to_date_and_nothing_else(place):
+    assert counts(run(place)) == (10, 0, 0, 0)
+    assert counts(run(place)) == (0, 0, 0, 10)
+    before = Gallery.open(place / "gallery")
+    assert not before.changed()
+    (place / "imgs/cam0/000.png").unlink()
+    draw_picture(place / "imgs/cam1/001.png", 77)
+    draw_picture(place / "imgs/cam9/a.png", 78)
+    os.utime(place / "imgs/cam2/002.png")  # another time, the same bytes
+    assert counts(run(place)) == (1, 2, 1, 7)
+    assert before.changed()
+    after = Gallery.open(place / "gallery")
+    assert after.count == 10
+    ids = {entry.path: entry.id for entry in after.entries(after.snapshot.ids_N[alive(after)])}
+    old = {entry.path: entry.id for entry in before.entries(before.snapshot.ids_N)}
+    assert "cam0/000.png" not in ids
+    assert ids["cam2/002.png"] == old["cam2/002.png"]
+    assert ids["cam1/001.png"] > max(old.values())
+    assert counts(run(place)) == (0, 0, 0, 10)
+
+
+def test_hidden_files_links_and_what_is_excluded_are_left_out(place):
+    draw_picture(place / "imgs/.hidden/a.png", 1)
+    draw_picture(place / "imgs/.b.png", 1)
+    draw_picture(place / "elsewhere/c.png", 1)
+    (place / "imgs/link.png").symlink_to(place / "elsewhere/c.png")
+    (place / "imgs/linked").symlink_to(place / "elsewhere")
+    (place / "imgs/notes.txt").write_text("no picture")
+    run(place, exclude=["cam1", "cam2/*5.png"])
+    kept = ["cam0/000.png", "cam0/003.png", "cam0/006.png", "cam0/009.png"]
+    assert paths_of(place) == [*kept, "cam2/002.png", "cam2/008.png"]
+    run(place)  # remembered
+    assert len(paths_of(place)) == 6
+    run(place, exclude=[])
+    assert len(paths_of(place)) == 10
+
+
+def test_broken_files_are_listed_and_read_again_only_when_they_change(place):
+    (place / "imgs/broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    (place / "imgs/empty.png").touch()
+    assert counts(run(place)) == (12, 0, 0, 0)
+    with Gallery.open(place / "gallery") as gallery:
+        assert gallery.count == 10
+        assert [path.rsplit("/")[-1] for path, _ in gallery.faults()] == ["broken.jpg", "empty.png"]
+    assert counts(run(place)) == (0, 0, 0, 12)
+    draw_picture(place / "imgs/broken.jpg", 3)
+    assert counts(run(place)) == (0, 1, 0, 11)
+    assert "broken.jpg" in paths_of(place)
+
+
+def test_a_name_that_is_no_utf8_is_listed(place):
+    draw_picture(place / "imgs/x.png", 3)
+    (place / "imgs/x.png").rename(os.fsdecode(os.fsencode(place / "imgs") + b"/\xff.png"))
+    assert run(place).unreadable == [(f"{place}/imgs/\\xff.png", "its name is no UTF-8; rename it")]
+
+
+def test_exif_turns_the_image_and_says_when_it_was_taken(place):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:01 12:30:05"
+    draw_picture(place / "imgs/turned.jpg", 5, exif=exif)
+    run(place)
+    with Gallery.open(place / "gallery") as gallery:
+        *_, entry = gallery.entries(gallery.snapshot.ids_N)
+        assert (entry.width, entry.height) == (20, 9)
+        assert entry.captured_at == "2024-05-01T12:30:05"
+        assert gallery.open_image(entry.id).size == (20, 9)
+
+
+def test_labels_come_from_a_table_and_stay_with_a_changed_file(place):
+    run(place)
+    table = place / "labels.csv"
+    table.write_text("path,tags,camera\ncam0/000.png,night; rain,north\nnobody.png,,x\n")
+    report = run(place, labels=read_labels(table))
+    assert report.labelled == 1
+    draw_picture(place / "imgs/cam0/000.png", 99)
+    run(place)
+    with Gallery.open(place / "gallery") as gallery:
+        (entry,) = [e for e in gallery.entries(gallery.snapshot.ids_N[alive(gallery)]) if e.tags]
+        assert (entry.path, entry.tags, entry.camera) == (
+            "cam0/000.png",
+            ("night", "rain"),
+            "north",
+        )
+        assert gallery.facets().tags == ["night", "rain"]
+
+
+@pytest.mark.parametrize("table", ["a,b\n1,2\n", "path,tags\nx\n", "path\nx\n", 'path,tags\nx,"\n'])
+def test_a_table_that_does_not_fit_is_refused(tmp_path, table):
+    (tmp_path / "labels.csv").write_text(table)
+    with pytest.raises(ValueError, match=r"labels\.csv"):
+        read_labels(tmp_path / "labels.csv")
+
+
+def test_several_folders_one_within_another_and_one_left_out(place):
+    draw_folder(place / "more", 3)
+    run(place, ["imgs", "more", "imgs/cam0"])
+    assert len(paths_of(place)) == 13
+    with pytest.raises(ValueError, match="overlaps"):
+        run(place, ["imgs/cam0"])
+    run(place, ["more"])  # of one folder alone: nothing else is gone
+    assert len(paths_of(place)) == 13
+    run(place, [], forget=[place / "more"])
+    assert len(paths_of(place)) == 10
+    (place / "imgs").rename(place / "moved")
+    with pytest.raises(ValueError, match="is no folder"):
+        run(place, [])
+
+
+def test_another_model_or_a_folder_of_something_else_is_refused(place):
+    run(place)
+    (place / "model/config.json").write_text("{}")
+    with pytest.raises(ValueError, match="another model"):
+        run(place)
+    with pytest.raises(ValueError, match="something else"):
+        index(place / "imgs", Request([place / "imgs"], place / "model"))
+    with pytest.raises(ValueError, match="there is no gallery"):
+        index(place / "none", Request([], place / "model"))
+
+
+def test_codes_are_asked_for_when_the_gallery_is_made(place):
+    run(place)
+    with pytest.raises(ValueError, match="keeps no codes"):
+        run(place, both_scores=True)
+
+
+def test_rows_are_written_anew_when_most_are_gone_and_a_reader_keeps_its_own(place, monkeypatch):
+    monkeypatch.setattr(tidying, "SPARE_ROWS", 3)
+    run(place, both_scores=True)
+    before = Gallery.open(place / "gallery")
+    kept = before.snapshot.vectors_ND.copy()
+    for path in sorted((place / "imgs").rglob("*.png"))[:7]:
+        path.unlink()
+    run(place)
+    after = Gallery.open(place / "gallery")
+    assert after.snapshot.generation == 1
+    np.testing.assert_array_equal(after.snapshot.vectors_ND, kept[7:])
+    np.testing.assert_array_equal(after.snapshot.ids_N, before.snapshot.ids_N[7:])
+    np.testing.assert_array_equal(before.snapshot.vectors_ND, kept)
+    assert sorted(path.name for path in (place / "gallery").glob("*.[01].*")) == [
+        "codes.1.uint8",
+        "vectors.1.float32",
+    ]
+
+
+def test_damage_is_said_in_a_line(place):
+    run(place)
+    (vectors,) = (place / "gallery").glob("vectors*")
+    vectors.write_bytes(vectors.read_bytes()[:-4])
+    with pytest.raises(ValueError, match="damaged"):
+        Gallery.open(place / "gallery")
+    (place / "gallery/gallery.sqlite").write_bytes(b"nothing" * 1000)
+    with pytest.raises(ValueError, match=r"gallery\.sqlite"):
+        Gallery.open(place / "gallery")
+    (place / "gallery/manifest.json").write_text('{"format": 2}')
+    with pytest.raises(ValueError, match=r"manifest\.json"):
+        Gallery.open(place / "gallery")
+
+
+def test_no_file_outside_of_the_folders_is_opened(place):
+    run(place)
+    draw_picture(place / "secret.png", 1)
+    with Gallery.open(place / "gallery") as gallery:
+        first, second, third = gallery.entries(gallery.snapshot.ids_N[:3])
+        assert gallery.open_image(third.id).size == (9, 20)
+        path = place / "imgs" / first.path
+        path.unlink()
+        path.symlink_to(place / "secret.png")
+        with pytest.raises(ValueError, match="gone or no picture"):
+            gallery.open_image(first.id)
+        (place / "imgs/cam0").rename(place / "cam0")
+        (place / "imgs/cam0").symlink_to(place / "cam0")
+        with pytest.raises(ValueError, match="gone or no picture"):
+            gallery.open_image(second.id)
+        with pytest.raises(ValueError, match="is not in the gallery"):
+            gallery.open_image(999)

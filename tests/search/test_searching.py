@@ -1,0 +1,263 @@
+"""Queries of all kinds, filters, pages, and the command line on top."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
+
+import ubg
+from ubg.search.calibration import Calibration, open_set_best, write_calibration
+from ubg.search.command import main
+from ubg.search.filters import Filter
+from ubg.search.gallery import Gallery
+from ubg.search.indexing import Request, index
+from ubg.search.labels import Label
+from ubg.search.query import Query
+from ubg.search.searcher import Page, Searcher
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A gallery of twelve images, of which two have the same bytes, and its model."""
+    monkeypatch.setattr(ubg, "load", Stub)
+    draw_folder(tmp_path / "imgs", 11)
+    draw_picture(tmp_path / "imgs/cam9/twin.png", 4)
+    labels = {
+        f"cam{n % 3}/{n:03}.png": Label(("night",) if n < 4 else (), str(n % 2)) for n in range(11)
+    }
+    model = save_model(tmp_path)
+    index(tmp_path / "gallery", Request([tmp_path / "imgs"], model, True, labels=labels))
+    return tmp_path
+
+
+@pytest.fixture
+def searcher(place):
+    return Searcher(Gallery.open(place / "gallery"))
+
+
+def find(searcher, query, page=None, filter=None):
+    (results,) = searcher.search(searcher.encode([query]), page, filter)
+    return results
+
+
+def scores_of(searcher, vector):
+    """By path, of the first of equal bytes, best first."""
+    gallery = searcher.gallery
+    scores = gallery.snapshot.vectors_ND.astype(np.float64) @ vector
+    paths = [entry.path for entry in gallery.entries(gallery.snapshot.ids_N)]
+    by_score = sorted(zip(-scores, paths, strict=True))
+    return [(path, -score) for score, path in by_score if path != "cam9/twin.png"]
+
+
+def check(results, expected):
+    assert [result.entry.path for result in results.results] == [path for path, _ in expected]
+    found = [result.score for result in results.results]
+    np.testing.assert_allclose(found, [score for _, score in expected], atol=1e-6)
+
+
+def test_a_text_finds_by_cosine_and_pages_join(searcher):
+    vector = Stub().encode_text(["a red coat"]).numpy()[0]
+    results = find(searcher, Query.parse("a red coat"))
+    check(results, scores_of(searcher, vector))
+    assert results.total == 11
+    assert [result.rank for result in results.results] == list(range(1, 12))
+    pages = [find(searcher, Query.parse("a red coat"), Page(4, offset)) for offset in (0, 4, 8, 12)]
+    assert [len(page.results) for page in pages] == [4, 4, 3, 0]
+    assert [result for page in pages for result in page.results] == results.results
+
+
+def test_parts_are_added_up_by_their_weights(searcher):
+    texts = Stub().encode_text(["a red coat", "a hat"]).numpy()
+    picture = Image.fromarray(np.random.default_rng(5).integers(0, 256, (16, 8, 3), np.uint8))
+    shown = Stub().encode_image([picture]).numpy()[0]
+    kept = searcher.gallery.vectors([3])[0]
+    sentence = Query.parse("2 * a red coat - 0.5 * a hat")
+    assert sentence.texts == (("a red coat", 2.0), ("a hat", -0.5))
+    for query, vector in (
+        (sentence, 2 * texts[0] - 0.5 * texts[1]),
+        (Query(images=[picture]), shown),
+        (Query(like=[3]), kept),
+        (Query([("a hat", 1)], [picture], [3]), texts[1] + shown + kept),
+    ):
+        check(find(searcher, query), scores_of(searcher, vector / np.linalg.norm(vector)))
+
+
+def test_queries_together_give_what_each_gives_alone(searcher):
+    queries = [Query.parse("a - b"), Query(like=[2]), Query.parse("c"), Query([("d", 1)], like=[5])]
+    together = searcher.encode(queries)
+    assert searcher.search(together) == [find(searcher, query) for query in queries]
+    assert searcher.search(together[2]) == [find(searcher, queries[2])]
+
+
+def test_both_scores_add_what_the_text_says_of_the_codes(place):
+    searcher = Searcher(Gallery.open(place / "gallery"), both_scores=True)
+    cosine = {
+        result.id: result.score
+        for result in find(Searcher(searcher.gallery), Query.parse("a")).results
+    }
+    said = Stub().caption_evidence(["a"]).numpy()[0]
+    snapshot = searcher.gallery.snapshot
+    results = find(searcher, Query.parse("a")).results
+    for result in results:
+        codes = snapshot.codes_NL[np.searchsorted(snapshot.ids_N, result.id)]
+        added = said[np.arange(len(codes)), codes].sum()
+        assert result.score == pytest.approx(cosine[result.id] + added, abs=1e-6)
+    found = [result.score for result in results]
+    assert found == sorted(found, reverse=True)
+    ids = [result.id for result in find(searcher, Query(like=[3])).results]
+    assert ids == [
+        result.id for result in find(Searcher(searcher.gallery), Query(like=[3])).results
+    ]
+
+
+def test_a_filter_lets_pass_what_fits_and_folds_what_is_left(searcher):
+    def passed(*terms):
+        found = find(searcher, Query.parse("a"), filter=Filter.parse(terms)).results
+        return sorted(result.entry.path for result in found)
+
+    assert passed("camera=1", "tag=night") == ["cam0/003.png", "cam1/001.png"]
+    assert len(passed("camera=1", "camera=0")) == 11
+    assert passed("path=cam9/*") == ["cam9/twin.png"]  # its twin does not pass
+    assert passed("tag=day") == passed("from=2024") == passed("min_height=21") == []
+    assert len(passed("min_height=20")) == 11
+    twin = find(searcher, Query.parse("a"), filter=Filter.parse(["path=cam1/004.png"])).results[0]
+    assert twin.entry.duplicates == ("cam9/twin.png",)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "passes"),
+    [
+        ("2024-05-01", None, True),
+        ("2024-05-01T12:31", None, False),
+        (None, "2024-05-01", True),
+        (None, "2024-05-01T12:29", False),
+        ("2024", "2024", True),
+    ],
+)
+def test_a_time_may_be_a_day(tmp_path, monkeypatch, since, until, passes):
+    monkeypatch.setattr(ubg, "load", Stub)
+    exif = Image.Exif()
+    exif[0x0132] = "2024:05:01 12:30:05"
+    draw_picture(tmp_path / "imgs/a.jpg", 1, exif=exif)
+    index(tmp_path / "gallery", Request([tmp_path / "imgs"], save_model(tmp_path)))
+    gallery = Gallery.open(tmp_path / "gallery")
+    wanted = Filter(captured_from=since, captured_to=until)
+    assert gallery.allowed_rows(wanted).any() == passes
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["camera", "x=1", "from=yesterday", "min_height=-1", "path=" + "*a" * 9, "tag=" + "x" * 600],
+)
+def test_a_filter_that_makes_no_sense_is_refused(term):
+    with pytest.raises(ValueError, match="filter"):
+        Filter.parse([term])
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"texts": [("", 1)]},
+        {"texts": [("x" * 3000, 1)]},
+        {"texts": [("x", 0)]},
+        {"texts": [("x", float("nan"))]},
+        {"like": range(99)},
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused(parts):
+    with pytest.raises(ValueError, match=r"query|weight"):
+        Query(**parts)
+
+
+def test_parts_that_cancel_out_and_ids_of_nobody_are_refused(searcher):
+    with pytest.raises(ValueError, match="cancel"):
+        searcher.encode([Query([("a", 1), ("a", -1)])])
+    with pytest.raises(ValueError, match="not in the gallery"):
+        searcher.encode([Query(like=[99])])
+
+
+def test_the_best_scores_without_the_person():
+    scores = np.array([[0.9, 0.2, 0.1], [0.3, 0.8, 0.4], [0.5, 0.6, 0.7]])
+    best = open_set_best(scores, np.array([0, 1, 5]), np.array([0, 1, 1]))
+    assert best.tolist() == [0.2, 0.3, 0.7]
+    calibration = Calibration(fingerprint="x", images=2, cosine=best.tolist(), both=[])
+    shares = [calibration.share(score, False) for score in (0.1, 0.2, 0.25, 0.7, 0.71)]
+    assert shares == pytest.approx([1, 1, 2 / 3, 1 / 3, 0])
+
+
+def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
+    best, second, *_ = find(searcher, Query.parse("a")).results
+    fingerprint = searcher.gallery.manifest.fingerprint
+    for high, nobody in ((0.99, True), (best.score - 1e-9, False)):
+        low = [second.score + 1e-9] * 3
+        measured = Calibration(fingerprint=fingerprint, images=9, cosine=[*low, high], both=[])
+        write_calibration(place / "gallery", measured)
+        results = find(Searcher(searcher.gallery), Query.parse("a"))
+        assert results.nobody_fits is nobody
+        shares = [result.share_without_person for result in results.results[:2]]
+        assert shares == [0.25 * nobody, 1]
+    assert find(Searcher(searcher.gallery), Query(like=[1])).nobody_fits is None
+    assert searcher.calibration is None
+
+
+def run(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["ubg", *map(str, arguments)])
+    main()
+    return capsys.readouterr().out
+
+
+def test_the_command_prints_a_table_json_or_csv_and_draws(place, monkeypatch, capsys):
+    def search(*options):
+        return run(monkeypatch, capsys, "search", place / "gallery", "a hat", "--top", 3, *options)
+
+    page = json.loads(search("--json", "--page", 2))
+    assert [result["rank"] for result in page["results"]] == [4, 5, 6]
+    assert page["total"] == 11
+    rows = list(csv.DictReader(search("--csv", "--filter", "tag=night").splitlines()))
+    assert [row["tags"] for row in rows] == ["night"] * 3
+    assert len(search("--sheet", place / "sheet.png").splitlines()) == 4
+    with Image.open(place / "sheet.png") as sheet:
+        assert sheet.width > 300
+    report = run(monkeypatch, capsys, "index", "--gallery", place / "gallery")
+    assert "12 images" in report
+    assert "0 new" in report
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("search", "none", "a"),
+        ("search", "gallery"),
+        ("search", "gallery", "a", "--page", 0),
+        ("search", "gallery", "a", "--top", 5000),
+        ("search", "gallery", "a", "--filter", "x=1"),
+        ("search", "gallery", "--image", "gallery/manifest.json"),
+        ("search", "gallery", "--like", 77),
+        ("search", "gallery", "a", "--model", "imgs"),
+        ("search", "gallery", "a", "--sheet", "no/such/folder.png"),
+        ("index", "nowhere", "--gallery", "gallery"),
+        ("index", "imgs", "--gallery", "gallery", "--model", "model_generator"),
+        ("index", "imgs", "--gallery", "imgs", "--model", "model"),
+        ("index", "--gallery", "gallery", "--forget", "elsewhere"),
+        ("index", "--gallery", "gallery", "--labels", "nothing.csv"),
+        ("search", "gallery", "a", "--approximate"),
+        ("accelerate", "gallery", "--recall", 2),
+        ("calibrate", "gallery", "--data", "nowhere"),
+    ],
+)
+def test_a_fault_is_one_line(place, monkeypatch, arguments):
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "argv", ["ubg", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert str(stop.value).startswith("error: ")
+    assert "\n" not in str(stop.value)
+
+
+def test_a_vector_has_the_dimension_of_the_model(searcher):
+    assert searcher.encode([Query.parse("a")]).vectors_QD.shape == (1, DIMENSION)
