@@ -1,10 +1,17 @@
 """One contract over all engines."""
 
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ubg.search.engines.array import ArrayIndex
 from ubg.search.engines.faiss_ivf import FaissIndex
+from ubg.search.engines.milvus import MilvusIndex
 from ubg.search.rows import RowFile
 
 COUNT, DIMENSION = 400, 16
@@ -21,29 +28,45 @@ def ids():
     return np.arange(COUNT, dtype=np.int64) * 3 + 1
 
 
-@pytest.fixture(params=["array", "faiss"])
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Milvus Lite, which speaks the server's protocol."""
+    pytest.importorskip("pymilvus")
+    pytest.importorskip("milvus_lite")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("milvus-lite"), "server", "--host", "127.0.0.1"]
+    options = ["--port", str(port), "--data-dir", tmp_path_factory.mktemp("milvus")]
+    process = subprocess.Popen(
+        [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    for _ in range(600):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        assert process.poll() is None
+        time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(params=["array", "faiss", "milvus"])
 def engine(request, tmp_path, vectors, ids):
     """With the first vectors; exact, as FAISS is when it looks into all cells."""
-    if request.param == "array":
-        index = ArrayIndex(RowFile(tmp_path / "rows", np.dtype(np.float32), DIMENSION))
-        index.add(ids, vectors[:COUNT])
-        return index
-    pytest.importorskip("faiss")
-    FaissIndex.build(ids, vectors[:COUNT], recall=1).save(tmp_path)
-    index = FaissIndex.open(tmp_path)
-    index.index.nprobe = index.index.nlist
-    return index
-
-
-@pytest.fixture(params=["array", "faiss"])
-def writable(request, tmp_path, vectors, ids):
-    if request.param == "array":
-        index = ArrayIndex(RowFile(tmp_path / "rows", np.dtype(np.float32), DIMENSION))
-        index.add(ids, vectors[:COUNT])
-        return index
-    pytest.importorskip("faiss")
-    index = FaissIndex.build(ids, vectors[:COUNT], recall=1)
-    index.index.nprobe = index.index.nlist
+    match request.param:
+        case "array":
+            index = ArrayIndex(RowFile(tmp_path / "rows", np.dtype(np.float32), DIMENSION))
+            index.add(ids, vectors[:COUNT])
+        case "faiss":
+            pytest.importorskip("faiss")
+            index = FaissIndex.build(ids, vectors[:COUNT], recall=1)
+            index.index.nprobe = index.index.nlist
+        case _:
+            name = f"g{abs(hash(request.node.name))}"
+            index = MilvusIndex(request.getfixturevalue("server"), name, DIMENSION, "FLAT")
+            index.add(ids, vectors[:COUNT])
     return index
 
 
@@ -76,8 +99,7 @@ def test_only_what_is_allowed_is_found(engine, vectors, ids):
     assert found(engine, queries, 5, ids[:0]) == [[]] * len(queries)
 
 
-def test_what_is_removed_is_not_found_and_what_is_added_is(writable, vectors, ids):
-    engine = writable
+def test_what_is_removed_is_not_found_and_what_is_added_is(engine, vectors, ids):
     engine.remove(ids[:50])
     engine.remove(np.array([99_999]))
     engine.add(np.array([5000, 5001]), vectors[COUNT : COUNT + 2])
@@ -100,6 +122,15 @@ def test_recall_is_measured_and_reached(vectors, ids):
     index = FaissIndex.build(ids, vectors[:COUNT], recall=0.9)
     assert 0.9 <= index.recall <= 1
     assert index.index.nprobe < index.index.nlist
+
+
+def test_a_file_finds_as_what_it_was_saved_from(tmp_path, vectors, ids):
+    pytest.importorskip("faiss")
+    index = FaissIndex.build(ids, vectors[:COUNT], recall=0.9)
+    index.save(tmp_path)
+    opened = FaissIndex.open(tmp_path)
+    assert (opened.count(), opened.newest()) == (COUNT, ids[-1])
+    assert found(opened, vectors[COUNT:], 5) == found(index, vectors[COUNT:], 5)
 
 
 def test_a_damaged_file_is_refused(tmp_path):
