@@ -91,8 +91,8 @@ def compare_search(rows: int, folder: Path) -> None:
     start = time.perf_counter()
     index = FaissIndex.build(np.arange(rows, dtype=np.int64), mapped, 0.98)
     built = time.perf_counter() - start
-    index.save(folder)
-    index = FaissIndex.open(folder)
+    index.save(folder, 0)
+    index = FaissIndex.open(folder, 0)
     near = index.search(queries, TOP)
     hits = [len(np.intersect1d(a, b.ids)) for (a, _), b in zip(exact, near, strict=True)]
     per_query = seconds(lambda: [index.search(one, TOP) for one in singles], 3)

@@ -127,14 +127,14 @@ def test_recall_is_measured_and_reached(vectors, ids):
 def test_a_file_finds_as_what_it_was_saved_from(tmp_path, vectors, ids):
     pytest.importorskip("faiss")
     index = FaissIndex.build(ids, vectors[:COUNT], recall=0.9)
-    index.save(tmp_path)
-    opened = FaissIndex.open(tmp_path)
+    index.save(tmp_path, 3)
+    opened = FaissIndex.open(tmp_path, 3)
     assert (opened.count(), opened.newest()) == (COUNT, ids[-1])
     assert found(opened, vectors[COUNT:], 5) == found(index, vectors[COUNT:], 5)
 
 
 def test_a_damaged_file_is_refused(tmp_path):
     pytest.importorskip("faiss")
-    (tmp_path / "index.faiss").write_bytes(b"nothing" * 99)
+    (tmp_path / "index.0.faiss").write_bytes(b"nothing" * 99)
     with pytest.raises(ValueError, match="damaged"):
-        FaissIndex.open(tmp_path)
+        FaissIndex.open(tmp_path, 0)

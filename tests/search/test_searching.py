@@ -10,6 +10,7 @@ from PIL import Image
 from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
 
 import ubg
+from ubg.search.accelerating import build_file, open_file
 from ubg.search.calibration import Calibration, open_set_best, write_calibration
 from ubg.search.command import main
 from ubg.search.filters import Filter
@@ -203,6 +204,23 @@ def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
         assert shares == [0.25 * nobody, 1]
     assert find(Searcher(searcher.gallery), Query(like=[1])).nobody_fits is None
     assert searcher.calibration is None
+
+
+def test_an_engine_finds_the_same_with_what_came_after_it_was_made(place, searcher):
+    pytest.importorskip("faiss")
+    build_file(searcher.gallery, 1)
+    draw_picture(place / "imgs/cam9/new.png", 50)
+    (place / "imgs/cam0/000.png").unlink()
+    index(place / "gallery", Request([]))
+    exact = searcher.reopened()
+    approximate = searcher.reopened()
+    approximate.engine = open_file(approximate.gallery)
+    for terms in ([], ["camera=1"], ["path=cam9/*"]):
+        wanted = Filter.parse(terms)
+        for query in (Query.parse("a"), Query(like=[2])):
+            expected = find(exact, query, filter=wanted)
+            assert expected.total == len(expected.results)
+            assert find(approximate, query, filter=wanted) == expected
 
 
 def run(monkeypatch, capsys, *arguments):

@@ -94,6 +94,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
     parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
     parser.add_argument("--approximate", action="store_true", help="see `ubg accelerate`")
+    parser.add_argument("--server", metavar="URI", help="see `ubg accelerate`")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the results")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
@@ -101,6 +102,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
 
 
 def _search(arguments: argparse.Namespace) -> None:
+    from ubg.search.accelerating import open_file, open_server
     from ubg.search.filters import Filter
     from ubg.search.gallery import Gallery
     from ubg.search.output import as_csv, as_json, as_table
@@ -115,10 +117,10 @@ def _search(arguments: argparse.Namespace) -> None:
     query = Query(texts, images, arguments.like)
     with Gallery.open(arguments.gallery) as gallery:
         searcher = Searcher(gallery, arguments.model, arguments.both_scores)
-        if arguments.approximate:
-            from ubg.search.engines.faiss_ivf import FaissIndex
-
-            searcher.engine = FaissIndex.open(gallery.path)
+        if arguments.server:
+            searcher.engine = open_server(gallery, arguments.server)
+        elif arguments.approximate:
+            searcher.engine = open_file(gallery)
         (results,) = searcher.search(searcher.encode([query]), page, wanted)
         shown = arguments.sentence or "like an image"
         if arguments.json:
@@ -137,22 +139,23 @@ def _add_accelerate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_accelerate)
     parser.add_argument("gallery", type=Path)
     parser.add_argument("--recall", type=float, default=0.98, help="of the ten nearest")
+    parser.add_argument(
+        "--server", metavar="URI", help="of Milvus, as http://host:19530, in place of a file"
+    )
 
 
 def _accelerate(arguments: argparse.Namespace) -> None:
-    from ubg.search.engines.faiss_ivf import FaissIndex
+    from ubg.search.accelerating import bring_up_to_date, build_file
     from ubg.search.gallery import Gallery
 
     if not 0 < arguments.recall <= 1:
         raise ValueError(f"--recall {arguments.recall:g}; give a share above 0, 1 at most")
     with Gallery.open(arguments.gallery) as gallery:
-        alive_N = gallery.snapshot.alive_N
-        if not alive_N.any():
-            raise ValueError(f"{gallery.path}: has no images; index some first")
-        index = FaissIndex.build(
-            gallery.snapshot.ids_N[alive_N], gallery.snapshot.vectors_ND[alive_N], arguments.recall
-        )
-        index.save(gallery.path)
+        if arguments.server:
+            count = bring_up_to_date(gallery, arguments.server).count()
+            print(f"{count:,} images on {arguments.server}")
+            return
+        index = build_file(gallery, arguments.recall)
     print(
         f"{index.count():,} images in {index.index.nlist:,} cells, {index.index.nprobe} of them "
         f"searched: {100 * index.recall:.1f} % of the ten nearest are found"

@@ -49,10 +49,10 @@ def tidy(gallery: Path, manifest: Manifest) -> None:
 
 
 def remove_strays(gallery: Path) -> None:
-    """Remove arrays of another generation than the database's, as a killed process leaves them."""
+    """Remove files of another generation than the database's, as a killed process leaves them."""
     with reading(gallery) as database:
         (generation,) = database.execute("SELECT generation FROM state").fetchone()
-    for kind in ("vectors", "codes"):
+    for kind in ("vectors", "codes", "index"):
         for path in gallery.glob(f"{kind}.*.*"):
             if path.name.split(".")[1] != str(generation):
                 path.unlink()

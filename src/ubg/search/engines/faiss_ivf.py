@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ubg.runtime.files import replace_file
 from ubg.search.engines.contract import Found
 
-FILE = "index.faiss"
 PER_CELL = 64  # vectors in the training of a cell; FAISS asks for 39 at least
 SAMPLE, DEPTH = 500, 10  # queries that recall is measured by, and how deep
 ADD_ROWS = 65_536
@@ -61,13 +60,13 @@ class FaissIndex:
         return built
 
     @classmethod
-    def open(cls, gallery: Path) -> "FaissIndex":
-        """The one that `save` wrote, memory-mapped.
+    def open(cls, gallery: Path, generation: int) -> "FaissIndex":
+        """The one that `save` wrote for that generation of the rows, memory-mapped.
 
         Raises:
             ValueError: there is none, or it is damaged, or FAISS is not installed.
         """
-        faiss, path = _faiss(), gallery / FILE
+        faiss, path = _faiss(), _file(gallery, generation)
         if not path.exists():
             raise ValueError(f"{path}: is missing; make it with `ubg accelerate {gallery}`")
         try:
@@ -75,9 +74,9 @@ class FaissIndex:
         except RuntimeError:
             raise ValueError(f"{path}: is damaged; make it anew with `ubg accelerate`") from None
 
-    def save(self, gallery: Path) -> None:
+    def save(self, gallery: Path, generation: int) -> None:
         """Write it whole or not at all."""
-        with replace_file(gallery / FILE) as aside:
+        with replace_file(_file(gallery, generation)) as aside:
             _faiss().write_index(self.index, str(aside))
 
     def add(self, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.float32]) -> None:
@@ -147,6 +146,10 @@ class FaissIndex:
 def _ordered(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Found:
     order = np.lexsort((ids, -scores))
     return Found(ids[order], scores[order].astype(np.float64))
+
+
+def _file(gallery: Path, generation: int) -> Path:
+    return gallery / f"index.{generation}.faiss"
 
 
 def _bits(ids: NDArray[np.int64]) -> NDArray[np.uint8]:
