@@ -19,8 +19,10 @@ What others build on, the HTTP server among them (each name is in the module tha
         captured_at: "2024-05-01T12:30:00" or None; tags: tuple; camera: str or None;
         duplicates: paths of the other images of the same bytes
 
-    query.Query(texts=(("a red coat", 1.0), ("a hat", -0.5)), images=(PIL.Image, ..), like=(id, ..))
+    query.Query(texts=(("a red coat", 1.0), ("a hat", -0.5)), images=(PIL.Image, ..), like=(id, ..),
+                drawings=(("sk", PIL.Image), ..))
         `like` are images of the gallery ("more like this"), with weight 1, as `images` have;
+        `drawings`, of `Searcher.kinds`, are read together with the text where the model does so;
         ValueError where it is empty, too long (MAX_TEXT_LENGTH, MAX_PARTS), or its weights are 0
         Query.parse(sentence) -> Query            one text; a ` + ` or ` - ` between blanks starts
                                                   the next one, "2 * a red coat" has a weight

@@ -24,18 +24,21 @@ class Query:
         texts: each with its weight; a negative one leads away from what the text says.
         images: of any size.
         like: ids of images of the gallery.
+        drawings: what is no photograph, each with its kind, such as "sk" for a sketch; the model
+            reads them together with the text as one part.
 
     Raises:
-        ValueError: there is no part or there are too many, a text is empty or too long, or a weight
-            is 0 or out of range.
+        ValueError: there is no part or there are too many, a text is empty or too long, a weight is
+            0 or out of range, or drawings are two of a kind or go with more than a text.
     """
 
     texts: Sequence[tuple[str, float]] = ()
     images: Sequence[Image.Image] = ()
     like: Sequence[int] = ()
+    drawings: Sequence[tuple[str, Image.Image]] = ()
 
     def __post_init__(self) -> None:
-        parts = len(self.texts) + len(self.images) + len(self.like)
+        parts = len(self.texts) + len(self.images) + len(self.like) + len(self.drawings)
         if parts == 0:
             raise ValueError("the query is empty; give a text or an image")
         if parts > MAX_PARTS:
@@ -53,6 +56,15 @@ class Query:
                     f"weight {weight:g} of a text: give one within -{MAX_WEIGHT:g} to "
                     f"{MAX_WEIGHT:g} that is not 0"
                 )
+        if self.drawings:
+            self._check_drawings()
+
+    def _check_drawings(self) -> None:
+        kinds = [kind for kind, _ in self.drawings]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("the query has two drawings of a kind; give one of each")
+        if len(self.texts) > 1 or any(weight != 1 for _, weight in self.texts):
+            raise ValueError("drawings go with one text without a weight; leave the others out")
 
     @classmethod
     def parse(cls, sentence: str) -> "Query":
@@ -70,7 +82,7 @@ class Query:
     @property
     def is_one_text(self) -> bool:
         """Whether its scores are those of a sentence alone."""
-        only = len(self.texts) == 1 and not self.images and not self.like
+        only = len(self.texts) == 1 and not (self.images or self.like or self.drawings)
         return only and self.texts[0][1] > 0
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,10 +115,11 @@ class Searcher:
         """Queries as vectors, in one pass for all their texts and one for all their images.
 
         Raises:
-            ValueError: an image cannot be read, an id is not of the gallery, or the parts of a
-                query cancel each other out.
+            ValueError: an image cannot be read, an id is not of the gallery, the model does not
+                know a kind of drawing, or the parts of a query cancel each other out.
         """
-        texts = [text for query in queries for text, _ in query.texts]
+        plain = [() if query.drawings else query.texts for query in queries]
+        texts = [text for some in plain for text, _ in some]
         images = [image for query in queries for image in query.images]
         text_TD = self.model.encode_text(texts).cpu().numpy()
         image_ID = self.model.encode_image(images).cpu().numpy()
@@ -125,21 +127,41 @@ class Searcher:
         if self.both_scores:
             evidence_TLV = self.model.caption_evidence(texts).cpu().numpy()
         vectors, evidences = [], []
-        for query in queries:
-            weights_T = np.array([weight for _, weight in query.texts], np.float32)
+        for query, own_texts in zip(queries, plain, strict=True):
+            weights_T = np.array([weight for _, weight in own_texts], np.float32)
             own, text_TD = text_TD[: len(weights_T)], text_TD[len(weights_T) :]
             shown, image_ID = image_ID[: len(query.images)], image_ID[len(query.images) :]
-            parts_PD = np.concatenate([own, shown, self.gallery.vectors(query.like)])
-            ones = np.ones(len(parts_PD) - len(own), np.float32)
-            vectors.append(_weighted_sum(parts_PD, np.concatenate([weights_T, ones])))
             if evidence_TLV is not None:
                 said, evidence_TLV = evidence_TLV[: len(own)], evidence_TLV[len(own) :]
                 evidences.append(_weighted_mean(said, weights_T))
+            if query.drawings:
+                own, weights_T = self._with_drawings(query), np.ones(1, np.float32)
+            parts_PD = np.concatenate([own, shown, self.gallery.vectors(query.like)])
+            ones = np.ones(len(parts_PD) - len(own), np.float32)
+            vectors.append(_weighted_sum(parts_PD, np.concatenate([weights_T, ones])))
         return Encoded(
             vectors_QD=np.stack(vectors),
             evidence_QLV=np.stack(evidences) if evidences else None,
             one_text_Q=tuple(query.is_one_text for query in queries),
         )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of the pictures that a query may have: photographs, and the drawings the model reads."""
+        # Systems that are asked by text alone do not say how other pictures are normalised.
+        return ("image", *getattr(self.model.model, "normalisations", {}))
+
+    def _with_drawings(self, query: Query) -> NDArray[np.float32]:
+        """The text and the drawings of a query as the model reads them together, [1, D]."""
+        for kind, _ in query.drawings:
+            if kind not in self.kinds[1:]:
+                raise ValueError(
+                    f"the model is not asked by {kind}; it takes {', '.join(self.kinds)}"
+                )
+        parts: dict[str, Any] = {kind: [image] for kind, image in query.drawings}
+        if query.texts:
+            parts["text"] = [query.texts[0][0]]
+        return np.asarray(self.model.encode_query(parts).cpu().numpy())
 
     def search(
         self, encoded: Encoded, page: Page | None = None, filter: Filter | None = None
