@@ -1,4 +1,4 @@
-"""The command line, `ubg`: index folders, search them."""
+"""The command line, `ubg`: index folders, search them, serve the search."""
 
 import argparse
 import sys
@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_index(commands.add_parser("index", help="make a gallery, or bring it up to date"))
     _add_search(commands.add_parser("search", help="find images"))
+    _add_serve(commands.add_parser("serve", help="search on a page and through an HTTP API"))
     _add_accelerate(
         commands.add_parser("accelerate", help="approximate search, for some 100,000 images on")
     )
@@ -133,6 +134,42 @@ def _search(arguments: argparse.Namespace) -> None:
             from ubg.search.sheet import draw_sheet
 
             draw_sheet(arguments.sheet, shown, gallery, results.results)
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_serve)
+    parser.add_argument("gallery", type=Path)
+    parser.add_argument("--host", default="127.0.0.1", help="any other address needs a token")
+    parser.add_argument("--port", default=8000, type=int, help="0: any that is free")
+    parser.add_argument("--model", type=Path, help="where the gallery's model is now")
+    parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
+    parser.add_argument("--approximate", action="store_true", help="see `ubg accelerate`")
+    parser.add_argument("--server", metavar="URI", help="see `ubg accelerate`")
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from ubg.search.accelerating import open_file, open_server
+    from ubg.search.gallery import Gallery
+    from ubg.search.searcher import Searcher
+
+    try:
+        from ubg.search.serving.library import Library
+        from ubg.search.serving.serve import Address, serve
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is missing; pip install 'ubg[search]'") from None
+    if not 0 <= arguments.port < 2**16:
+        raise ValueError(f"--port {arguments.port}; give 0 to 65535")
+
+    def open_searcher() -> Searcher:
+        gallery = Gallery.open(arguments.gallery)
+        searcher = Searcher(gallery, arguments.model, arguments.both_scores)
+        if arguments.server:
+            searcher.engine = open_server(gallery, arguments.server)
+        elif arguments.approximate:
+            searcher.engine = open_file(gallery)
+        return searcher
+
+    serve(Library(open_searcher), Address(arguments.host, arguments.port))
 
 
 def _add_accelerate(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""The search over HTTP: an API, and a page for a browser."""

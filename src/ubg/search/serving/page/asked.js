@@ -1,0 +1,57 @@
+// What is asked: it stands in the address behind `#`, so that Back and bookmarks work and no
+// server log has it. Pictures that were dropped live as long as the page does.
+
+export const PER_PAGE = 24;
+const LISTS = ["cameras", "tags", "folders"];
+const SINGLE = ["path", "captured_from", "captured_to", "min_height"];
+const dropped = new Map();
+
+export const nothing = () => ({ text: "", like: [], pictures: [], filter: {}, page: 1 });
+
+export const isEmpty = (asked) =>
+  !asked.text.trim() && asked.like.length + asked.pictures.length === 0;
+
+// A picture is {id, name, kind, data, preview}; the address has its id.
+export function keep(picture) {
+  const kept = { ...picture, id: String(dropped.size + 1) };
+  dropped.set(kept.id, kept);
+  return kept;
+}
+
+export function toHash(asked) {
+  const fields = new URLSearchParams();
+  if (asked.text) fields.set("q", asked.text);
+  for (const id of asked.like) fields.append("like", id);
+  for (const picture of asked.pictures) fields.append("picture", picture.id);
+  for (const name of LISTS) for (const value of asked.filter[name] ?? []) fields.append(name, value);
+  for (const name of SINGLE) if (asked.filter[name]) fields.set(name, asked.filter[name]);
+  if (asked.page > 1) fields.set("page", asked.page);
+  const text = fields.toString();
+  return text ? `#${text}` : "";
+}
+
+export function fromHash(hash) {
+  const fields = new URLSearchParams(hash.replace(/^#/, ""));
+  const filter = {};
+  for (const name of LISTS) if (fields.has(name)) filter[name] = fields.getAll(name);
+  for (const name of SINGLE) if (fields.has(name)) filter[name] = fields.get(name);
+  if (filter.min_height) filter.min_height = Number(filter.min_height);
+  return {
+    text: fields.get("q") ?? "",
+    like: fields.getAll("like").map(Number).filter(Number.isSafeInteger),
+    pictures: fields.getAll("picture").flatMap((id) => dropped.get(id) ?? []),
+    filter,
+    page: Math.max(1, Number.parseInt(fields.get("page") ?? "1", 10) || 1),
+  };
+}
+
+export function question(asked) {
+  return {
+    text: asked.text,
+    like: asked.like,
+    images: asked.pictures.map(({ data, kind }) => ({ data, kind })),
+    filter: asked.filter,
+    top: PER_PAGE,
+    offset: (asked.page - 1) * PER_PAGE,
+  };
+}
