@@ -42,6 +42,7 @@ ROOMS = [
     "foils",
     "evaluation",
     "comparison",
+    "report",
     "plan",
 ]
 

@@ -12,7 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path("src").resolve()))
 
 import ubg.params
-from ubg.params import Section
+from ubg.params import Experiment, Section
 from ubg.runtime.pipeline import Stage, read_stages
 
 LOAD_PARAMS, LOAD_OTHER = ubg.params.load_params, ubg.params.load_other
@@ -28,14 +28,19 @@ def pruned(section: Section, keys: set[str]) -> Any:
     return type(section).model_construct(**values)
 
 
-def keys_of(stage: Stage, file: str) -> set[str]:
-    return set(stage.params.get(file, ()))
+def keys_of(stage: Stage, file: str, section: Section) -> set[str]:
+    """The keys listed for a file: all of them where it is listed as a whole."""
+    listed = stage.params.get(file)
+    return set(type(section).model_fields) if listed == () else set(listed or ())
 
 
 def seen_by(stage: Stage, params: ubg.params.Params) -> Any:
-    experiment = pruned(params, keys_of(stage, "params.yaml"))
-    data = pruned(params.data, keys_of(stage, f"configs/datasets/{params.dataset}.yaml"))
-    preset = pruned(params.preset, keys_of(stage, f"configs/scales/{params.scale}.yaml"))
+    own = Experiment(**{name: getattr(params, name) for name in Experiment.model_fields})
+    experiment = pruned(own, keys_of(stage, "params.yaml", own))
+    file = f"configs/datasets/{params.dataset}.yaml"
+    data = pruned(params.data, keys_of(stage, file, params.data))
+    file = f"configs/scales/{params.scale}.yaml"
+    preset = pruned(params.preset, keys_of(stage, file, params.preset))
     return type(params).model_construct(**dict(experiment), data=data, preset=preset)
 
 

@@ -107,6 +107,16 @@ def test_comparison_has_a_row_per_system(project):
     assert [cell for cell in first_cells if cell in SYSTEMS] == SYSTEMS
 
 
+def test_report_is_one_file_of_all_systems(project):
+    data = json.loads((project / "plots/report/report.json").read_text())
+    rows = [row["name"] for row in data["results"]["rows"]]
+    assert rows == [*SYSTEMS, "phase4, both scores"]
+    assert data["changes"] == {"changed": []}
+    assert data["generation"]["systems"][0]["sheets"] == ["from_captions"]
+    assert "models/phase4" in data["origin"]["files"]
+    assert (project / "plots/report/report.html").stat().st_size < 5_000_000
+
+
 def test_generation_is_measured_beside_its_floors_and_drawn(project):
     generation = json.loads((project / "metrics/phase4.json").read_text())["generation"]
     for name in ("ce", "unigram_ce", "position_unigram_ce"):
@@ -143,12 +153,13 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     scale = project / "configs/scales/tiny.yaml"
     before = (project / "metrics/phase4.json").read_text()
     edit(scale, r"evaluation: \{batch_size: \d+", "evaluation: {batch_size: 7")
-    assert stages_run(run(project, "dvc", "repro")) == {f"evaluate_{name}" for name in SYSTEMS}
+    changed = {"report", *(f"evaluate_{name}" for name in SYSTEMS)}
+    assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
 
     edit(project / "params.yaml", "condition: text", "condition: joint")
-    changed = {"train_phase4", "evaluate_phase4", "compare"}
+    changed = {"train_phase4", "evaluate_phase4", "compare", "report"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     generation = project / "plots/phase4/generation"
     assert {path.name for path in generation.iterdir()} == {"predictions.png", "from_captions.png"}
@@ -159,12 +170,19 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     run(project, "git", "checkout", "params.yaml")
 
     edit(scale, r"(clip:\n(    .*\n)+?)    width: 128", r"\1    width: 96")
-    changed = {"train_irra", "evaluate_irra", "train_phase1", "evaluate_phase1", "compare"}
+    changed = {
+        "train_irra",
+        "evaluate_irra",
+        "train_phase1",
+        "evaluate_phase1",
+        "compare",
+        "report",
+    }
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
 
     edit(scale, "mlm: [0-9.]+", "mlm: 0.01")
-    changed = {"train_irra", "evaluate_irra", "compare"}
+    changed = {"train_irra", "evaluate_irra", "compare", "report"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
@@ -176,7 +194,7 @@ def test_number_of_processes_is_followed_by_the_training_stages(project):
     edit(project / "params.yaml", "processes: 1", "processes: 2")
     changed = status(project)
     run(project, "git", "checkout", "params.yaml")
-    assert changed == {"prepare_annotations", *(f"train_{name}" for name in SYSTEMS)}
+    assert changed == {"prepare_annotations", "report", *(f"train_{name}" for name in SYSTEMS)}
 
 
 def test_every_other_data_set_has_stages_of_its_own(project):
@@ -219,12 +237,14 @@ EVALUATIONS = {f"evaluate_{name}" for name in SYSTEMS}
         ("systems/phase3/system.py", {"train_phase3", "evaluate_phase3"}),
         ("systems/irra/objective.py", {"train_irra", "evaluate_irra"}),
         ("losses/mlm.py", {"train_irra"}),
-        ("comparison/ablation.py", {"compare"}),
+        ("comparison/ablation.py", {"compare", "report"}),
         (
             "figures/style.py",
-            {"prepare_annotations", "pack_images", "fit_vqgan", "compare", *EVALUATIONS},
+            {"prepare_annotations", "pack_images", "fit_vqgan", "compare", "report", *EVALUATIONS},
         ),
         ("evaluation/cmc.py", EVALUATIONS),
+        ("report/people.py", {"report"}),
+        ("report/templates/people.html", {"report"}),
         ("plan/table.py", set()),
         ("params/training.py", set()),
     ],
@@ -253,10 +273,11 @@ def test_no_stage_reads_a_param_that_it_does_not_list(project):
     listed = run(project, "dvc", "stage", "list", "--name-only").split()
     order = ("make", "prepare", "pack", "fit", "precompute", "train", "evaluate", "compare")
     stages = [name for kind in order for name in listed if name.startswith(f"{kind}_")]
-    assert len({*stages, "compare"}) == len(listed)
+    stages += ["compare", "report"]
+    assert len(set(stages)) == len(listed)
     runner = Path(__file__).with_name("listed_params.py")
     try:
-        told = run(project, sys.executable, str(runner), *stages, "compare")
+        told = run(project, sys.executable, str(runner), *stages)
     finally:
         run(project, "git", "checkout", ".")
     assert told.count("== ") == len(listed)
@@ -331,7 +352,7 @@ def add_toy(project: Path) -> None:
 
 def test_a_new_system_needs_its_own_folder_and_no_other_is_trained_anew(project):
     add_toy(project)
-    assert status(project) <= {"train_toy", "evaluate_toy", "compare"}
+    assert status(project) <= {"train_toy", "evaluate_toy", "compare", "report"}
     failed = subprocess.run(
         [sys.executable, "stages/compare.py", "irra", "toy"],
         cwd=project,
@@ -344,7 +365,8 @@ def test_a_new_system_needs_its_own_folder_and_no_other_is_trained_anew(project)
 
     ladder = project / "src/ubg/comparison/ladder.py"
     edit(ladder, "LADDER = \\(\n", '\\g<0>    Rung("toy", "#009e73", None),\n')
-    assert stages_run(run(project, "dvc", "repro")) == {"train_toy", "evaluate_toy", "compare"}
+    changed = {"train_toy", "evaluate_toy", "compare", "report"}
+    assert stages_run(run(project, "dvc", "repro")) == changed
     assert "up to date" in run(project, "dvc", "status")
     table = (project / "plots/compare/ablation.md").read_text()
     assert re.search(r"^\| toy \| [0-9.]+ \|", table, re.MULTILINE)
