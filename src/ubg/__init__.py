@@ -11,6 +11,7 @@ ubg.data.annotations.read_annotations("cuhk_pedes", "data/raw/cuhk_pedes")
 """
 
 import importlib
+import importlib.metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,4 +41,6 @@ def __getattr__(name: str) -> Any:
     """Import sub-packages on first use: `import ubg` alone stays instant."""
     if name in {"data", "losses", "retrieval"}:
         return importlib.import_module(f"ubg.{name}")
+    if name == "__version__":
+        return importlib.metadata.version("ubg")
     raise AttributeError(f"module 'ubg' has no attribute {name!r}")
