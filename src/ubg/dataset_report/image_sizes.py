@@ -51,7 +51,7 @@ def write_image_report(
         images: the folder that the paths are relative to.
         wanted: the size that they are packed in.
         dataset: the data set's label.
-        output: folder to write, whole or not at all.
+        output: folder to write, atomically.
     """
     pictured = table[table["image_id"] != NO_IMAGE].drop_duplicates("image_id")
     sizes = read_sizes(pictured["image_path"].tolist(), images)

@@ -25,7 +25,7 @@ def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> Non
 
     Args:
         params: name the data set.
-        output: folder to write, whole or not at all.
+        output: folder to write, atomically.
         splits: that the table must have.
 
     Raises:

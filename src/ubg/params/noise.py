@@ -8,7 +8,7 @@ from ubg.params.section import Count, Fraction, Section
 
 
 class Noise(Section):
-    """Which share of the training captions is exchanged among each other.
+    """Which share of the training captions is swapped between identities.
 
     Attributes:
         rate: the share.

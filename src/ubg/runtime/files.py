@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all, written by one process at a time."""
+"""Outputs written atomically, by one process at a time."""
 
 import hashlib
 import json
@@ -102,7 +102,7 @@ def _name_beside(path: Path) -> Path:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, atomically."""
     with replace_file(path) as aside:
         aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -16,7 +16,7 @@ def choose_samples(table: pd.DataFrame, count: int) -> tuple[list[int], list[str
     """Rows of different identities, spread over the split, whose caption names a colour.
 
     Returns:
-        The rows, and for each its caption with the first colour exchanged.
+        The rows, and for each its caption with the first colour changed.
     """
     rows = np.flatnonzero(~table["pid"].duplicated())
     changed = [(int(row), with_another_colour(table["caption"].iloc[row])) for row in rows]

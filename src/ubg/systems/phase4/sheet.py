@@ -24,7 +24,7 @@ class DrawnSample:
 
     Attributes:
         caption: of the image.
-        wrong_caption: the same with one colour exchanged.
+        wrong_caption: the same with one colour changed.
         images: uint8 [H, W, 3] by the name of their column, the same names in all samples.
     """
 

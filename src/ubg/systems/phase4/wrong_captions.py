@@ -27,7 +27,7 @@ _COLOUR = re.compile(rf"\b({'|'.join(OTHER_COLOUR)})\b", re.IGNORECASE)
 
 
 def with_another_colour(caption: str) -> str | None:
-    """`caption` with its first colour exchanged wherever it names it; None if it names none."""
+    """`caption` with its first colour changed wherever it occurs; None if it names no colour."""
     found = _COLOUR.search(caption)
     if found is None:
         return None

@@ -154,7 +154,7 @@ class VqTokens:
 def write_vq_tokens(
     path: str | Path, ids_N2L: NDArray[np.integer], image_ids: NDArray[np.int64], origin: Origin
 ) -> None:
-    """Write what `VqTokens` reads, whole or not at all; the same input gives the same bytes.
+    """Write what `VqTokens` reads, atomically; the same input gives the same bytes.
 
     Args:
         path: the HDF5 file.

@@ -32,7 +32,7 @@ def make_vqgan(params: Params) -> None:
     """Fit a VQGAN to the training images, or take the published one that the params name.
 
     Writes `models/vqgan/`, what it makes of the validation images to `metrics/vqgan.json`, and a
-    picture of it to `plots/vqgan/`. A fit goes on where an earlier call was stopped.
+    picture of it to `plots/vqgan/`. An interrupted fit resumes.
 
     Raises:
         ValueError: input that is missing or does not fit; nothing is written.

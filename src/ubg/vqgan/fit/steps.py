@@ -35,9 +35,9 @@ def fit(
     gradients pass the quantisation straight through. Codes that no latent chose for
     `revive_every` steps move to random latents of the batch.
 
-    Every random draw is a function of `seed` and the step. Killed at any moment and called again
-    with the same arguments it goes on from the checkpoint in `folder`, on CPU with the weights of
-    an uninterrupted run, bit for bit.
+    Every random draw is a function of `seed` and the step. An interrupted
+    run, called again with the same arguments, resumes from the checkpoint in `folder`; on CPU its
+    weights are bit-identical to those of an uninterrupted run.
 
     Args:
         model: with random weights, on the device to train on.
