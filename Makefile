@@ -39,5 +39,5 @@ bench: $(READY)  ## speed and memory beside plain implementations, as ratios
 	for script in benchmarks/*.py; do echo "== $$script"; python $$script || exit 1; done
 
 clean:  ## remove caches and checkpoints; DVC's outputs and cache stay
-	rm -rf checkpoints build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf checkpoints costs build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -exec rm -rf {} +

@@ -1,21 +1,38 @@
-"""What the models cost: parameters, and bytes of an index."""
+"""What it cost: time and memory of the stages, parameters of the models, bytes of an index."""
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from ubg.report.section import Section
 from ubg.report.sources import Sources
+from ubg.runtime.memory import COSTS
+from ubg.runtime.pipeline import read_stages
+
+SLACK = 2.0  # seconds between the clocks of a process and of a file system
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Cost(BaseModel):
+    """A file of `COSTS`."""
+
+    started: Amount
+    ended: Amount
+    memory_bytes: Amount
+    gpu_bytes: Amount | None
 
 
 def cost_section(sources: Sources) -> Section:
-    """By system.
+    """By stage and by system.
 
     Raises:
         ValueError: the weights of one cannot be read.
     """
     embedding = sources.params.preset.embedding_dim
     data = {
+        "stages": stage_costs(),
         "embedding_dim": embedding,
         "bytes_per_image": 4 * embedding,
         "systems": [
@@ -24,6 +41,33 @@ def cost_section(sources: Sources) -> Section:
         ],
     }
     return Section("cost", "Cost", data)
+
+
+def stage_costs() -> list[dict[str, Any]]:
+    """Time and memory of the stages whose outputs are still those of the run that was measured.
+
+    An output that came from the cache since has other times, and its stage is left out: it may have
+    run elsewhere, or with other params.
+    """
+    files = sorted(COSTS.glob("*.json"))
+    stages = read_stages() if files else {}
+    found = []
+    for path in files:
+        try:
+            cost = Cost.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        if path.stem in stages and _written_by(cost, stages[path.stem].outs):
+            found.append((cost, path.stem))
+    return [
+        {
+            "stage": stage,
+            "seconds": round(cost.ended - cost.started, 1),
+            "memory_bytes": int(cost.memory_bytes),
+            "gpu_bytes": cost.gpu_bytes and int(cost.gpu_bytes),
+        }
+        for cost, stage in sorted(found, key=lambda one: one[0].started)
+    ]
 
 
 def weights(path: Path) -> dict[str, Any]:
@@ -40,3 +84,9 @@ def weights(path: Path) -> dict[str, Any]:
         return {"numbers": sum(sizes), "bytes": path.stat().st_size}
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); train this system again") from None
+
+
+def _written_by(cost: Cost, outs: tuple[str, ...]) -> bool:
+    paths = [path for out in map(Path, outs) for path in (out, *out.rglob("*"))]
+    times = [path.stat().st_mtime for path in paths if path.is_file()]
+    return all(cost.started - SLACK <= time <= cost.ended + SLACK for time in times)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from types import FrameType
 
-from ubg.runtime.memory import use_huge_pages
+from ubg.runtime.memory import measured, use_huge_pages
 from ubg.runtime.system_errors import told_in_one_line
 
 RERUN = "run the same command again to go on from here"
@@ -51,7 +51,7 @@ def run_script(stage: Callable[[], None]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Messages about a data set may hold characters that the terminal cannot encode.
         sys.stdout.reconfigure(errors="backslashreplace")
-    exit_cleanly(stage)
+    exit_cleanly(lambda: measured(stage))
 
 
 def exit_cleanly(stage: Callable[[], None]) -> None:
