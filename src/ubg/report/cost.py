@@ -11,6 +11,7 @@ from ubg.report.sources import Sources
 from ubg.runtime.memory import COSTS
 from ubg.runtime.pipeline import read_stages
 
+OWN = "report"  # the stage that makes this page: it has not ended yet
 SLACK = 2.0  # seconds between the clocks of a process and of a file system
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -49,7 +50,7 @@ def stage_costs() -> list[dict[str, Any]]:
     An output that came from the cache since has other times, and its stage is left out: it may have
     run elsewhere, or with other params.
     """
-    files = sorted(COSTS.glob("*.json"))
+    files = [path for path in sorted(COSTS.glob("*.json")) if path.stem != OWN]
     stages = read_stages() if files else {}
     found = []
     for path in files:
@@ -89,4 +90,4 @@ def weights(path: Path) -> dict[str, Any]:
 def _written_by(cost: Cost, outs: tuple[str, ...]) -> bool:
     paths = [path for out in map(Path, outs) for path in (out, *out.rglob("*"))]
     times = [path.stat().st_mtime for path in paths if path.is_file()]
-    return all(cost.started - SLACK <= time <= cost.ended + SLACK for time in times)
+    return bool(times) and all(cost.started - SLACK <= time <= cost.ended + SLACK for time in times)
