@@ -24,7 +24,7 @@ def changes_section(sources: Sources) -> Section | None:
         for (file, key), value in here.items()
         if before.get((file, key)) != value
     ]
-    return Section("changes", "Params that differ from the presets", {"changed": changed})
+    return Section("changes", "Params that differ from the commit", {"changed": changed})
 
 
 def reproduce_section(origin: Section, changes: Section | None) -> Section:
