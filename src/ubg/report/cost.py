@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ubg.report.section import Section
 from ubg.report.sources import Sources
-from ubg.runtime.memory import COSTS
+from ubg.runtime.costs import COSTS
 from ubg.runtime.pipeline import read_stages
 
 OWN = "report"  # the stage that makes this page: it has not ended yet

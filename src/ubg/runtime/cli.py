@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from types import FrameType
 
-from ubg.runtime.memory import measured, use_huge_pages
+from ubg.runtime.costs import measured
+from ubg.runtime.memory import use_huge_pages
 from ubg.runtime.system_errors import told_in_one_line
 
 RERUN = "run the same command again to go on from here"
