@@ -4,6 +4,7 @@ from typing import Any
 
 from ubg.params import (
     Augmentation,
+    ClipMer,
     ClipTextTower,
     Generation,
     Image,
@@ -11,6 +12,7 @@ from ubg.params import (
     Losses,
     Optimiser,
     SharedEncoder,
+    SynthPedes,
     TextTower,
     Training,
     VisionTower,
@@ -19,6 +21,22 @@ from ubg.params import (
 )
 
 SIZES = {"pretrained": None, "width": None, "layers": None, "heads": None, "mlp_width": None}
+
+
+def synthpedes(**changes: Any) -> SynthPedes:
+    """Few pedestrians, with one picture of each modality beside RGB."""
+    modalities = {"least_images": 1, "most_images": 1, "missing": 0, "test_queries_per_kind": 4}
+    few = {"train_identities": 4, "val_identities": 2, "test_identities": 3}
+    return SynthPedes(
+        **{
+            "seed": 11,
+            **few,
+            "images_per_identity": 2,
+            "modalities": modalities,
+            "outfits": None,
+            **changes,
+        }
+    )
 
 
 def image(**changes: Any) -> Image:
@@ -69,6 +87,34 @@ def irra(losses: dict[str, float], **changes: Any) -> Irra:
         },
     }
     return Irra.model_validate({"losses": off | losses, **defaults, **changes})
+
+
+def clip_mer(**changes: Any) -> ClipMer:
+    defaults = {
+        "adapters": {"rank": 2, "alpha": 1.0, "layers": "all", "products": "all", "text": False},
+        "freeze_trunk": False,
+        "own": "conv",
+        "patch_noise": 0.0,
+        "fusion": {"layers": 1, "heads": 2},
+        "combinations_per_step": 11,
+        "losses": {"sdm": 1.0, "itc": None, "id": 1.0, "norm": None},
+        "norm_band": (0.0, 10.0),
+        "temperature": 0.05,
+        "optimiser": {
+            "trunk": {"weight": 1.0, "bias": 1.0},
+            "adapters": {"weight": 2.0, "bias": 2.0},
+            "patches": {"weight": 3.0, "bias": 3.0},
+            "projections": {"weight": 4.0, "bias": 4.0},
+            "rest": {"weight": 5.0, "bias": 5.0},
+        },
+        "training": {
+            "epochs": 1,
+            "batch_size": 8,
+            "sampler": "random",
+            "images_per_identity": 1,
+        },
+    }
+    return ClipMer.model_validate({**defaults, **changes})
 
 
 def augmentation(**changes: Any) -> Augmentation:

@@ -3,17 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sections
 from PIL import Image
 
-from ubg.params import SynthPedes
-from ubg.synthpedes.generate import generate, modality_scene, rgb_scene
+from ubg.data.annotations.table import read_everything
+from ubg.data.query_kinds import KINDS
+from ubg.synthpedes.generate import generate, modality_counts, modality_scene, rgb_scene
 from ubg.synthpedes.identities import make_members
 from ubg.synthpedes.modalities import MODALITIES
 from ubg.synthpedes.scene import render
 
-PARAMS = SynthPedes(
-    seed=11, train_identities=4, val_identities=2, test_identities=3, images_per_identity=2
-)
+MODALITY_PARAMS = {"least_images": 2, "most_images": 3, "missing": 0.5, "test_queries_per_kind": 5}
+PARAMS = sections.synthpedes(modalities=MODALITY_PARAMS)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,51 @@ def test_identity_and_clothing_captions_cover_every_image(root: Path) -> None:
         assert all(list(row) == ["id", "file_path", key] and row[key] for row in rows)
 
 
-def test_every_identity_has_every_modality(root: Path) -> None:
-    for modality in MODALITIES:
-        found = sorted(p.parent.name for p in (root / "imgs" / modality).rglob("*.jpg"))
-        assert found == [f"{pid:04d}" for pid in range(1, 10)]
+def test_identities_have_so_many_pictures_of_each_modality_and_some_lack_one(root: Path) -> None:
+    lacking = 0
+    for member in make_members(11, {"train": 4, "val": 2, "test": 3}):
+        counts = {}
+        for modality in MODALITIES:
+            folder = root / "imgs" / modality / f"{member.pid:04d}"
+            names = sorted(path.name for path in folder.glob("*"))
+            assert names == [f"{member.pid:04d}_{n + 1}.jpg" for n in range(len(names))]
+            counts[modality] = len(names)
+        assert counts == modality_counts(member, PARAMS)
+        assert set(counts.values()) <= {0, 2, 3}
+        assert sorted(counts.values())[1] >= 2
+        lacking += 0 in counts.values()
+    assert 0 < lacking < 9
+
+
+def test_other_knobs_of_modalities_leave_rgb_and_captions_as_they_are(
+    root: Path, tmp_path: Path
+) -> None:
+    """All systems but one read these alone."""
+    generate(sections.synthpedes(), tmp_path / "fewer")
+    names = ["id_captions.json", "cloth_captions.json", "reid_raw.json"]
+    files = [f"annotations/{name}" for name in names] + ["contact_sheet.png"]
+    files += [path.relative_to(root).as_posix() for path in (root / "imgs/vis").rglob("*.jpg")]
+    assert len(files) == 4 + 9 * 2
+    for file in files:
+        assert (root / file).read_bytes() == (tmp_path / "fewer" / file).read_bytes(), file
+
+
+def test_reader_of_orbench_finds_the_same_captions_and_queries_of_every_kind(root: Path) -> None:
+    found = read_everything("orbench", root)
+    own = read_everything("cuhk_pedes", root).table
+    training = found.table[found.table["split"] == "train"]
+    expected = own[own["split"] != "test"]
+    for column in ("raw_id", "image_path", "caption"):
+        assert training[column].tolist() == expected[column].tolist()
+    tested = own[own["split"] == "test"]
+    gallery = found.table[(found.table["split"] == "test") & (found.table["caption"] == "")]
+    assert gallery["image_path"].tolist() == tested["image_path"].unique().tolist()
+    assert found.queries.groupby("kind").size().to_dict().keys() == set(KINDS)
+    assert (found.queries.groupby("kind").size() <= 5).all()
+    captions = tested.groupby("raw_id")["caption"].agg(set)
+    for row in found.queries.itertuples():
+        assert not row.text or row.text in captions[row.raw_id]
+    assert found.table.attrs["notes"] == []
 
 
 def test_same_bytes_whatever_the_number_of_processes(root: Path, tmp_path: Path) -> None:
@@ -65,7 +107,8 @@ def test_same_bytes_whatever_the_number_of_processes(root: Path, tmp_path: Path)
     files = sorted(p.relative_to(root) for p in root.rglob("*") if p.is_file())
     again = sorted(p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*.*"))
     assert [p for p in again if (tmp_path / "again" / p).is_file()] == files
-    assert len(files) == 9 * 5 + 4
+    modalities = [sum(1 for _ in (root / "imgs" / name).rglob("*.jpg")) for name in MODALITIES]
+    assert len(files) == 9 * 2 + sum(modalities) + 7
     for path in files:
         assert (root / path).read_bytes() == (tmp_path / "again" / path).read_bytes(), path
 
@@ -81,7 +124,7 @@ def test_other_modalities_are_no_filter_of_an_rgb_picture() -> None:
         covers = []
         for scene, rng in (
             *(rgb_scene(member, 11, number) for number in (1, 2, 3, 4)),
-            *(modality_scene(member, 11, modality) for modality in MODALITIES),
+            *(modality_scene(member, 11, name, n) for name in MODALITIES for n in (1, 2)),
         ):
             covers.append(render(member.identity, scene, rng).cover > 0.5)
         for drawn in covers[4:]:
@@ -95,10 +138,9 @@ def test_sketches_and_infrared_carry_no_colour(root: Path) -> None:
             pixels = np.asarray(image, np.float32)
         return float(np.abs(pixels[..., 0] - pixels[..., 2]).mean())
 
-    for pid in range(1, 10):
-        name = f"{pid:04d}/{pid:04d}_1.jpg"
-        assert colourfulness(root / "imgs/nir" / name) < 2
-        assert colourfulness(root / "imgs/sk" / name) < 15
+    for modality, most in (("nir", 2), ("sk", 15)):
+        for path in (root / "imgs" / modality).rglob("*.jpg"):
+            assert colourfulness(path) < most
 
 
 def test_contact_sheet_is_written(root: Path) -> None:

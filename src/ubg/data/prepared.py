@@ -49,17 +49,29 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
     Raises:
         ValueError: there is no such table.
     """
+    return read_table(
+        Path(folder) / "annotations.csv", "make it with `dvc repro prepare_annotations`"
+    )
+
+
+def read_table(path: Path, remedy: str) -> "pd.DataFrame":
+    """A table that `write_table` wrote, with a row at least.
+
+    Args:
+        path: of the table.
+        remedy: ends the message.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
     import pandas as pd
 
-    path = Path(folder) / "annotations.csv"
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
             # Numbers alone are unquoted. Not pandas' reader, which takes a caption "NA" for none.
             header, first, *others = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{path}: cannot be read ({error}); make it with `dvc repro prepare_annotations`"
-        ) from None
+        raise ValueError(f"{path}: cannot be read ({error}); {remedy}") from None
     table = pd.DataFrame([first, *others], columns=header, dtype=object)
     numbers = [name for name, value in zip(header, first, strict=True) if isinstance(value, float)]
     return table.astype(dict.fromkeys(numbers, "int64"))

@@ -1,20 +1,57 @@
 """Data sets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ubg.params.section import Count, Positive, Section
 
 
+class DrawnModalities(Section):
+    """Infrared, colour pencil and sketch pictures to draw of every person.
+
+    Attributes:
+        least_images, most_images: of each modality.
+        missing: share of the persons who lack one of them.
+        test_queries_per_kind: in the test file, at most.
+    """
+
+    least_images: Annotated[int, Field(ge=1, le=16)]
+    most_images: Annotated[int, Field(ge=1, le=16)]
+    missing: Annotated[float, Field(ge=0, le=1)]
+    test_queries_per_kind: Annotated[int, Field(ge=1, le=20000)]
+
+    @model_validator(mode="after")
+    def _check_images(self) -> Self:
+        if self.least_images > self.most_images:
+            raise ValueError("least_images is above most_images; give two ascending numbers")
+        return self
+
+
+class Outfits(Section):
+    """Persons in two or three outfits; an identity is then a person in one of them.
+
+    Attributes:
+        shared: share of the persons who wear an outfit of somebody else too.
+    """
+
+    shared: Annotated[float, Field(ge=0, le=1)]
+
+
 class SynthPedes(Section):
-    """How many pedestrians to draw. Identities differ between splits."""
+    """How many pedestrians to draw. Identities differ between splits.
+
+    Attributes:
+        outfits: null where every person has one outfit, and some have near twins.
+    """
 
     seed: Count
     train_identities: Annotated[int, Field(ge=2, le=20000)]
     val_identities: Annotated[int, Field(ge=2, le=20000)]
     test_identities: Annotated[int, Field(ge=2, le=20000)]
     images_per_identity: Annotated[int, Field(ge=1, le=16)]
+    modalities: DrawnModalities
+    outfits: Outfits | None
 
 
 class Foils(Section):
@@ -30,6 +67,13 @@ class Foils(Section):
     seed: Count
     persons: Annotated[int, Field(ge=2, le=20000)]
     cases_per_kind: Annotated[int, Field(ge=1, le=20000)]
+
+
+class ModalityQueries(Section):
+    """How validation queries of one part to four are drawn, of each kind so many at most."""
+
+    seed: Count
+    val_queries_per_kind: Annotated[int, Field(ge=1, le=20000)]
 
 
 class SplitCounts(Section):
@@ -59,6 +103,7 @@ class Dataset(Section):
             it is empty.
         accept_other_counts: read files that fit no version, and report it.
         carve_val: for a data set that has no validation split.
+        modalities: of a data set that has infrared images, colour pencil drawings and sketches.
         synthpedes: what to draw.
         foils: pictures and captions that differ in one fact, for evaluation.
     """
@@ -72,6 +117,7 @@ class Dataset(Section):
     counts: dict[str, dict[Literal["train", "val", "test"], SplitCounts]]
     accept_other_counts: bool
     carve_val: CarveVal | None
+    modalities: ModalityQueries | None
     synthpedes: SynthPedes | None
     foils: Foils
 

@@ -102,13 +102,16 @@ def palette(identity: Identity) -> np.ndarray:
     """The colour of each part.
 
     Returns:
-        uint8 [parts, 3]. A person has the same colours in every picture; two persons with the
+        uint8 [parts, 3]. A body and an outfit have the same colours in every picture; two with the
         same named colour do not.
     """
-    rng = random_stream(identity.look, "palette")
+    body = random_stream(identity.look, "palette")
     table = np.zeros((len(Part), 3))
-    skin = _jittered(rng, SKINS[identity.skin], 7)
-    hair = _jittered(rng, HAIR_COLOURS[identity.hair_colour], 7)
+    skin = _jittered(body, SKINS[identity.skin], 7)
+    hair = _jittered(body, HAIR_COLOURS[identity.hair_colour], 7)
+    rng = random_stream(identity.outfit_look, "palette")
+    for _ in (skin, hair):
+        _jittered(rng, (0, 0, 0))  # a look of both gives garments the numbers after these
     upper = _jittered(rng, COLOURS[identity.upper_colour])
     second = _jittered(rng, COLOURS[identity.upper_second_colour])
     inner = _jittered(rng, COLOURS[identity.inner_colour])
@@ -154,7 +157,7 @@ def apply_pattern(canvas: Canvas, identity: Identity) -> None:
     """Give the second colour to those pixels of the upper garment that its pattern asks for."""
     if identity.upper_pattern in ("plain", "print"):
         return
-    rng = random_stream(identity.look, "pattern")
+    rng = random_stream(identity.outfit_look, "pattern")
     period = SUPERSAMPLING * rng.choice((6, 7, 9))
     parts = np.array(canvas.parts)
     row = np.arange(parts.shape[0])[:, None] % period

@@ -57,7 +57,12 @@ LAYERED = ("suit jacket", "vest")
 
 @dataclass(frozen=True)
 class Identity:
-    """One pedestrian. `look` seeds what has no name: shades of colour, proportions, face."""
+    """One pedestrian, in one outfit.
+
+    Attributes:
+        look: seeds what has no name of the body: shades of skin and hair, proportions.
+        outfit_look: the same of what is worn and carried: shades, patterns, reflectance.
+    """
 
     sex: str
     age: str
@@ -84,16 +89,28 @@ class Identity:
     bag_colour: str
     carried: str
     look: int
+    outfit_look: int
 
 
 @dataclass(frozen=True)
 class Member:
-    """An identity's place in the data set; `group` numbers its near twins within the split."""
+    """An identity's place in the data set.
+
+    Attributes:
+        split: its split.
+        number: within the split, from 0.
+        pid: over the data set, from 1.
+        group: numbers near twins within the split, or the outfits of one person.
+        person, outfit: whose body, and which clothes, over the data set.
+        identity: the person in the outfit.
+    """
 
     split: str
     number: int
     pid: int
     group: int
+    person: int
+    outfit: int
     identity: Identity
 
 
@@ -104,7 +121,8 @@ def random_stream(*parts: object) -> random.Random:
 
 def effective(identity: Identity) -> dict[str, str | bool]:
     """The attributes that can show, without those that another attribute switches off."""
-    values = {f.name: getattr(identity, f.name) for f in fields(identity) if f.name != "look"}
+    names = [f.name for f in fields(identity) if f.name not in ("look", "outfit_look")]
+    values = {name: getattr(identity, name) for name in names}
     off = {
         "hair_colour": identity.hair == "bald",
         "beard": identity.sex == "woman",
@@ -144,7 +162,8 @@ def make_members(seed: int, sizes: dict[str, int]) -> list[Member]:
             rng = random_stream(seed, split, "group", group)
             size = 2 if group == 0 else rng.choices((1, 2, 3), (0.68, 0.24, 0.08))[0]
             for identity in _group(rng, min(size, sizes[split] - number), known):
-                members.append(Member(split, number, len(members) + 1, group, identity))
+                pid = len(members) + 1
+                members.append(Member(split, number, pid, group, pid, pid, identity))
                 number += 1
             group += 1
     return members
@@ -178,7 +197,7 @@ def draw_identity(rng: random.Random) -> Identity:
         ("none", "backpack", "shoulder bag", "handbag", "suitcase"),
         (0.36, 0.26, 0.2, 0.0 if man else 0.16, 0.08),
     )[0]
-    return Identity(
+    identity = Identity(
         sex="man" if man else "woman",
         age=age,
         build=rng.choices(("slim", "average", "heavy"), (0.28, 0.5, 0.22))[0],
@@ -206,7 +225,9 @@ def draw_identity(rng: random.Random) -> Identity:
             ("none", "phone", "umbrella", "bottle", "cup", "folder"), (12, 3, 1.5, 1.5, 1.5, 1.5)
         )[0],
         look=rng.getrandbits(32),
+        outfit_look=0,
     )
+    return replace(identity, outfit_look=identity.look)
 
 
 def make_twin(identity: Identity, rng: random.Random) -> Identity:

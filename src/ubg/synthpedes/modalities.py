@@ -14,7 +14,10 @@ MODALITIES = ("nir", "cp", "sk")
 def picture(
     modality: str, rendering: Rendering, scene: Scene, look: int, rng: random.Random
 ) -> Image.Image:
-    """One rendering as infrared (nir), colour pencil (cp) or sketch (sk); RGB 192 x 64."""
+    """One rendering as infrared (nir), colour pencil (cp) or sketch (sk); RGB 192 x 64.
+
+    Cloth reflects infrared as `look` says, that of the outfit.
+    """
     if modality == "nir":
         image = _infrared(rendering, scene, look, rng)
     elif modality == "cp":

@@ -25,8 +25,8 @@ def random_images(size, height, width, seed=0):
 
 
 def augmented(images, draws, table=TABLE):
-    size, height, width, _ = images.shape
-    out = np.full((size, 3, height, width), np.nan, np.float32)
+    size, height, width, channels = images.shape
+    out = np.full((size, channels, height, width), np.nan, np.float32)
     augment_images(images, draws, table, out)
     return out
 
@@ -164,3 +164,13 @@ def test_noise_fills_the_box_with_independent_normal_numbers():
     np.testing.assert_array_equal(black, np.broadcast_to(TABLE[:, 0], black.shape))
     again = augmented(images[::-1], draw(noise, 64, 64, 64))
     np.testing.assert_array_equal(again, out)
+
+
+@pytest.mark.parametrize("fill", ["mean", "noise"])
+def test_grey_images_are_augmented_as_each_channel_of_colour_is(fill):
+    lively = sections.augmentation(flip=0.5, pad=4, erase=0.7, erase_fill=fill)
+    images, draws = random_images(8, 24, 12), draw(lively, 8, 24, 12)
+    grey_table = normalisation_table(Normalisation(MEAN[:1], STD[:1]))
+    found = augmented(np.ascontiguousarray(images[..., :1]), draws, grey_table)
+    assert found.shape == (8, 1, 24, 12)
+    np.testing.assert_array_equal(found, augmented(images, draws)[:, :1])

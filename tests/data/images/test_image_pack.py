@@ -198,7 +198,7 @@ def test_damaged_pack_says_which_file_and_what_to_do(table, cuhk_root, tmp_path)
     pack(table, cuhk_root, tmp_path / "images")
     pixels = tmp_path / "images" / "images.u8"
     pixels.write_bytes(pixels.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"images\.u8: has .* bytes .*dvc repro pack_images"):
+    with pytest.raises(ValueError, match=r"images\.u8: has .* bytes .*dvc repro`"):
         ImagePack(tmp_path / "images")
     (tmp_path / "images" / "index.json").write_text("{}")
     with pytest.raises(ValueError, match="is no image pack"):
@@ -299,3 +299,17 @@ def test_files_that_are_no_images(tmp_path, content):
     with pytest.raises(ValueError, match=r"x\.png: ") as raised:
         decode_image(tmp_path / "x.png", 4, 4)
     assert "\n" not in str(raised.value)
+
+
+def test_grey_is_the_luma_of_a_colour_and_a_grey_value_stays(tmp_path):
+    paths = ["grey.png", "red.png"]
+    for path, colour in zip(paths, ((77, 77, 77), (200, 0, 0)), strict=True):
+        PillowImage.new("RGB", (8, 16), colour).save(tmp_path / path)
+    rows = pd.DataFrame({"image_id": [3, 7], "image_path": paths, "pid": [0, 1]})
+    pack_images(rows, tmp_path, SIZE, tmp_path / "pack", channels=1)
+    packed = ImagePack(tmp_path / "pack")
+    assert packed.channels == 1
+    pixels = packed.read(packed.row_of(np.array([7, 3])))
+    assert pixels.shape == (2, 32, 16, 1)
+    assert (pixels[0] == round(200 * 0.299)).all()
+    assert (pixels[1] == 77).all()

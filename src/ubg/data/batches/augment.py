@@ -61,7 +61,7 @@ class Augmenter:
 
 
 def normalisation_table(normalisation: Normalisation) -> NDArray[np.float32]:
-    """Every channel's value of every byte: (byte / 255 - mean) / std, float32 [3, 256]."""
+    """Every channel's value of every byte: (byte / 255 - mean) / std, float32 [C, 256]."""
     scaled = np.arange(256, dtype=np.float32) / np.float32(255)
     mean_C1 = np.asarray(normalisation.mean, np.float32)[:, None]
     std_C1 = np.asarray(normalisation.std, np.float32)[:, None]
@@ -124,12 +124,12 @@ def augment_images(
     Padding is black, that is (0 - mean) / std; an erased box is zero, the mean colour, or N(0, 1).
 
     Args:
-        images_BHWC: uint8 [B, H, W, 3].
+        images_BHWC: uint8 [B, H, W, C].
         draws: the `Draws` of the batch.
-        table: float32 [3, 256], from `normalisation_table`.
-        out_BCHW: float32 [B, 3, H, W], written; reuse it, a fresh one costs more than the work.
+        table: float32 [C, 256], from `normalisation_table`.
+        out_BCHW: float32 [B, C, H, W], written; reuse it, a fresh one costs more than the work.
     """
-    batch, height, width, _ = images_BHWC.shape
+    batch, height, width, channels = images_BHWC.shape
     geometry_B7, noise_B = draws
     for b in range(batch):
         flip, down, right = geometry_B7[b, :3]
@@ -138,13 +138,13 @@ def augment_images(
         first = width - right - stop if flip else start + right
         for y in range(height):
             if not 0 <= y + down < height:
-                for c in range(3):
+                for c in range(channels):
                     out_BCHW[b, c, y, :] = table[c, 0]
                 continue
             source = images_BHWC[b, y + down, first : first + stop - start]
             mirrored = source[::-1]
             # One channel at a time: three output planes at once halve the speed of mirrored images.
-            for c in range(3):
+            for c in range(channels):
                 values = table[c]
                 row = out_BCHW[b, c, y]
                 row[:start] = values[0]
@@ -166,7 +166,7 @@ def _erase(image_CHW: NDArray[np.float32], box: NDArray[np.int32], noise: np.uin
         image_CHW[:, top : top + height, left : left + width] = 0.0
         return
     state = noise
-    for c in range(3):
+    for c in range(len(image_CHW)):
         for y in range(top, top + height):
             for x in range(left, left + width):
                 state, radius = uniform(state)

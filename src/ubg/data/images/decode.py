@@ -19,9 +19,12 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 _one_large_at_a_time = threading.Lock()
 
 
-def decode_image(source: str | Path | Image.Image, height: int, width: int) -> NDArray[np.uint8]:
-    """RGB pixels, uint8 [height, width, 3], turned upright by EXIF and resized bicubically.
+def decode_image(
+    source: str | Path | Image.Image, height: int, width: int, channels: int = 3
+) -> NDArray[np.uint8]:
+    """Pixels, uint8 [height, width, channels], turned upright by EXIF and resized bicubically.
 
+    With 3 channels they are RGB, with 1 grey: the luma of what the file has in colour (ITU-R 601).
     What is transparent becomes white. Grey of 16 bits is cut to 8; of PIL's mode "I", which does
     not say how many bits it has, an image of values up to 255 has 8.
 
@@ -30,11 +33,11 @@ def decode_image(source: str | Path | Image.Image, height: int, width: int) -> N
             `MAX_PIXELS` or `MAX_BYTES`; path and reason are named. Or a picture holds fractions.
     """
     if isinstance(source, Image.Image):
-        return _pixels(source, height, width)
+        return _pixels(source, height, width, channels)
     with _opened(source) as image:
         large = image.width * image.height > LARGE_PIXELS
         with _one_large_at_a_time if large else nullcontext():
-            return _pixels(image, height, width)
+            return _pixels(image, height, width, channels)
 
 
 def read_header(source: str | Path) -> tuple[int, int, str]:
@@ -73,7 +76,7 @@ def _opened(source: str | Path) -> Iterator[Image.Image]:
     raise ValueError(f"{source}: {reason}")
 
 
-def _pixels(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
+def _pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.uint8]:
     if image.mode == "F":  # of PIL alone: no file of `FORMATS` has it
         raise ValueError("it holds fractions, of which none is white by agreement; give 8 bits")
     scale_colour = _TO_8_BITS.get(_raw_mode(image))
@@ -87,9 +90,11 @@ def _pixels(image: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
         white = Image.new("RGBA", upright.size, "white")
         upright = Image.alpha_composite(white, upright.convert("RGBA"))
     upright = upright.convert("RGB")
+    if channels == 1:
+        upright = upright.convert("L")
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(upright)
+    return np.ascontiguousarray(upright).reshape(height, width, channels)
 
 
 # A PNG names its transparent colour in the depth of the file; PIL's pixels have 8 bits by then.

@@ -1,6 +1,6 @@
 """Images decoded and resized once into one plain array, from which a batch is a copy.
 
-`images.u8` is uint8 [N, H, W, 3], row by row and nothing else; `image_ids.npy` names its rows;
+`images.u8` is uint8 [N, H, W, C], row by row and nothing else; `image_ids.npy` names its rows;
 `index.json` has the sizes, what was left out and the fingerprint of the pixels.
 """
 
@@ -25,6 +25,7 @@ class ImagePack:
     Attributes:
         image_ids: int64 [N], ascending.
         height, width: in pixels.
+        channels: 3, or 1 where images are grey.
         fingerprint: changes with any pixel, size or id.
     """
 
@@ -36,7 +37,7 @@ class ImagePack:
         """
         self._folder = Path(folder)
         self._file = -1
-        advice = "make it again with `dvc repro pack_images`"
+        advice = "make it again with `dvc repro`"
         try:
             index: dict[str, Any] = json.loads((self._folder / "index.json").read_text("utf-8"))
             self.image_ids: NDArray[np.int64] = np.load(
@@ -44,15 +45,16 @@ class ImagePack:
             )
             self.height: int = index["height"]
             self.width: int = index["width"]
+            self.channels: int = index["channels"]
             self.fingerprint: str = index["fingerprint"]
             size = (self._folder / "images.u8").stat().st_size
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self._folder}: is no image pack ({error}); {advice}") from None
-        self._image_bytes = self.height * self.width * 3
+        self._image_bytes = self.height * self.width * self.channels
         if size != len(self.image_ids) * self._image_bytes:
             raise ValueError(
                 f"{self._folder / 'images.u8'}: has {size:,} bytes where {len(self.image_ids):,} "
-                f"images of {self.height}x{self.width} need "
+                f"images of {self.height}x{self.width}x{self.channels} need "
                 f"{len(self.image_ids) * self._image_bytes:,}; {advice}"
             )
         self._file = os.open(self._folder / "images.u8", os.O_RDONLY)
@@ -90,7 +92,7 @@ class ImagePack:
     def read(
         self, rows: NDArray[np.int64], out: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
-        """Copy images into `out`, or into a new array: uint8 [B, H, W, 3].
+        """Copy images into `out`, or into a new array: uint8 [B, H, W, C].
 
         The kernel is told first which parts of the file the batch needs, so that an uncached file
         is read from disk for the whole batch at once, not image by image.
@@ -99,9 +101,10 @@ class ImagePack:
             rows: int64 [B], see `row_of`.
             out: C-contiguous, reused from batch to batch.
         """
+        shape = len(rows), self.height, self.width, self.channels
         if out is None:
-            out = np.empty((len(rows), self.height, self.width, 3), np.uint8)
-        assert out.shape == (len(rows), self.height, self.width, 3)
+            out = np.empty(shape, np.uint8)
+        assert out.shape == shape
         assert out.flags.c_contiguous
         offsets = (np.asarray(rows) * self._image_bytes).tolist()
         if hasattr(os, "posix_fadvise"):

@@ -7,5 +7,5 @@ from dataclasses import dataclass
 class Normalisation:
     """Mean and standard deviation of each channel of pixels in [0, 1], as a tower expects them."""
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]

@@ -24,7 +24,12 @@ AT_ONCE = 512
 
 
 def pack_images(
-    table: "pd.DataFrame", images: Path, size: Image, output: Path, threads: int | None = None
+    table: "pd.DataFrame",
+    images: Path,
+    size: Image,
+    output: Path,
+    threads: int | None = None,
+    channels: int = 3,
 ) -> None:
     """Decode and resize every image of the table into `output`; see `ubg.data.images.image_pack`.
 
@@ -36,6 +41,7 @@ def pack_images(
         size: height and width, and how many broken images may be left out.
         output: folder to write, whole or not at all.
         threads: as many as there are CPUs to use by default; decoding needs no interpreter lock.
+        channels: 3, or 1 for grey.
 
     Raises:
         ValueError: more than `size.max_broken` images are broken, of the first of which path and
@@ -46,12 +52,12 @@ def pack_images(
     ids = wanted["image_id"].tolist()
     paths = wanted["image_path"].tolist()
     kept, dropped = [], []
-    require_space(output, len(ids) * size.height * size.width * 3)
+    require_space(output, len(ids) * size.height * size.width * channels)
     digest = hashlib.sha256()
 
     def decode(path: str) -> NDArray[np.uint8] | str:
         try:
-            return decode_image(images / path, size.height, size.width)
+            return decode_image(images / path, size.height, size.width, channels)
         except ValueError as error:
             return str(error)
 
@@ -95,7 +101,7 @@ def pack_images(
                 "count": len(kept),
                 "height": size.height,
                 "width": size.width,
-                "channels": 3,
+                "channels": channels,
                 "fingerprint": digest.hexdigest()[:16],
                 "dropped": dropped,
             },

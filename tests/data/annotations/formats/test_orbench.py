@@ -5,9 +5,9 @@ import json
 import pytest
 from miniatures import ODD_CAPTIONS, query_kinds, write_orbench
 
-from ubg.data.annotations.formats.orbench import KINDS
 from ubg.data.annotations.table import read_everything
 from ubg.data.prepared import NO_IMAGE
+from ubg.data.query_kinds import KINDS
 
 TRAIN, TEST = "train_annos.json", "test_gallery_and_queries.json"
 

@@ -11,7 +11,6 @@ those of the test are led back to folders by the gallery.
 
 import re
 from collections import Counter
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,13 @@ from ubg.data.annotations.formats.fields import caption_fault, fields_fault, ide
 from ubg.data.annotations.formats.json_list import read_json_list, read_json_lists
 from ubg.data.annotations.formats.layouts import find_layout
 from ubg.data.annotations.formats.records import Parsed, Query, Record
+from ubg.data.query_kinds import KINDS, PARTS
 from ubg.runtime.faults import Faults, quoted
 
 TRAIN, TEST = "train_annos.json", "test_gallery_and_queries.json"
 LAYOUTS = ((TRAIN, TEST),)
 GALLERY = "RGB_GALLERY"
 IMAGES = {"NIR": "nir", "CP": "cp", "SK": "sk"}  # modality of a query, and its folder
-MODALITIES = (*IMAGES, "TEXT")
-KINDS = tuple(
-    "+".join([leading, *(other for other in chosen if other != leading)])
-    for size in range(1, 5)
-    for chosen in combinations(MODALITIES, size)
-    for leading in chosen
-)
 
 _PATH = re.compile(r"(vis|nir|cp|sk)/([0-9]{4})/[^/]+")
 
@@ -56,6 +49,15 @@ def read(folder: Path) -> Parsed:
     if missing:
         notes.append(f"{TEST} has no queries of {', '.join(missing)}")
     return Parsed(f"{TRAIN}, {TEST}", train + gallery + texts, queries, notes)
+
+
+def read_queries(folder: Path) -> list[Query]:
+    """The queries of the test file, as `read` has them.
+
+    Raises:
+        ValueError: see `read`.
+    """
+    return _read_test(folder / TEST)[1]
 
 
 def _read_train(path: Path) -> tuple[list[Record], list[str]]:
@@ -143,8 +145,8 @@ def _gallery_fault(row: Any, person_of: dict[int, int]) -> str | None:
 
 def _row_fault(name: str, row: Any) -> str | None:
     parts = name.split("+")
-    if len(set(parts)) < len(parts) or not set(parts) <= set(MODALITIES):
-        return f"a query is made of {', '.join(MODALITIES)}, not {quoted(name)}; correct it"
+    if len(set(parts)) < len(parts) or not set(parts) <= set(PARTS):
+        return f"a query is made of {', '.join(PARTS)}, not {quoted(name)}; correct it"
     if not isinstance(row, list) or len(row) != 1 + len(parts):
         return f"is not a list of a number and {len(parts)} parts; fetch the file again"
     fault = _label_fault(row[0])

@@ -1,0 +1,1 @@
+"""Infrared images, colour pencil drawings and sketches of persons, and queries made of them."""
