@@ -28,8 +28,10 @@ def main(systems: list[str]) -> None:
     from ubg.foils.measuring.results import read_results
     from ubg.params import load_params
     from ubg.runtime.files import replace_folder
+    from ubg.runtime.passed_over import was_passed_over
 
     params = load_params()
+    systems = [name for name in systems if not was_passed_over(Path(f"metrics/{name}.json"))]
     metrics = read_metrics("metrics", systems)
     queries = read_all_queries(metrics)
     foils = {name: read_results(Path(f"plots/{name}/evaluation/foils.csv")) for name in metrics}

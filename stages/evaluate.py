@@ -1,7 +1,8 @@
 """Measure one trained system: `python stages/evaluate.py phase2`."""
 
 from ubg.runtime.cli import run_system_stage
-from ubg.systems import system_names
+from ubg.runtime.passed_over import pass_over
+from ubg.systems import system_named, system_names
 
 
 def main(system: str) -> None:
@@ -9,6 +10,9 @@ def main(system: str) -> None:
     from ubg.params import load_params
 
     params = load_params()
+    if (lack := system_named(system).lacks(params)) is not None:
+        pass_over(f"evaluate_{system}", lack)
+        return
 
     from ubg.evaluation.evaluate import evaluate_system
 

@@ -3,7 +3,8 @@
 import argparse
 
 from ubg.runtime.cli import run_script
-from ubg.systems import system_names
+from ubg.runtime.passed_over import pass_over
+from ubg.systems import system_named, system_names
 
 
 def main(system: str, datasets: list[str]) -> None:
@@ -11,6 +12,10 @@ def main(system: str, datasets: list[str]) -> None:
     from ubg.params import load_params
 
     params = load_params()
+    if (lack := system_named(system).lacks(params)) is not None:
+        for dataset in datasets:
+            pass_over(f"evaluate_{system}_on@{dataset}", lack)
+        return
 
     from ubg.evaluation.others import evaluate_on
 

@@ -5,6 +5,7 @@ Trains in `launcher.processes` processes, or in those that `accelerate launch` h
 
 from ubg.runtime.cli import run_system_stage
 from ubg.runtime.launch import is_launched, one_of_several, run_in_processes
+from ubg.runtime.passed_over import pass_over
 from ubg.systems import system_named, system_names
 
 
@@ -13,6 +14,10 @@ def main(name: str) -> None:
     from ubg.params import load_params
 
     params = load_params()  # before the slow imports: a wrong value shows at once
+    system = system_named(name)
+    if (lack := system.lacks(params)) is not None:
+        pass_over(f"train_{name}", lack)
+        return
 
     if params.launcher.processes > 1 and not is_launched():
         run_in_processes(params.launcher.processes)
@@ -21,7 +26,7 @@ def main(name: str) -> None:
     from ubg.training.run import train_system
 
     with one_of_several():
-        train_system(name, system_named(name), params)
+        train_system(name, system, params)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,13 @@ PACKAGE = ROOT / "src/ubg"
 ROOMS = [
     "runtime",
     "params",
+    "data/query_kinds.py",
     "synthpedes",
     "data/prepared.py",
+    "data/clothing.py",
     "data/annotations",
     "data/images",
+    "data/modalities",
     "data/text",
     "data/batches",
     "losses",

@@ -13,6 +13,7 @@ from PIL import Image as PillowImage
 from tiny_trained import ToyScore, save_untrained
 
 import ubg
+from ubg.data.images.normalisation import Normalisation
 from ubg.data.text.tokenizers import fit_tokenizer
 from ubg.params import load_params
 from ubg.runtime.files import write_json
@@ -136,8 +137,14 @@ def test_an_empty_list_has_no_rows(trained):
         (lambda m: m.encode_image([np.zeros((0, 4, 3), np.uint8)]), r"^image 0: it has no pixels"),
         (lambda m: m.encode_image(7), r"^images: 7 is neither an image nor a list"),
         (lambda m: m.encode_image(pictures(1), batch_size=0), r"^batch_size: 0; give 1 or more"),
-        (lambda m: m.encode_query({}), r"^each part of the queries"),
-        (lambda m: m.encode_query({"text": ["a"], "x": []}), r"^each part of the queries"),
+        (
+            lambda m: m.encode_query({}),
+            r"^a query needs a part; this model is asked by text alone$",
+        ),
+        (
+            lambda m: m.encode_query({"text": ["a"], "x": []}),
+            r"^this model is asked by text alone, not by x$",
+        ),
     ],
 )
 def test_what_is_no_text_or_image_is_named_by_its_position(trained, call, message):
@@ -210,6 +217,80 @@ def test_a_query_is_asked_by_text_alone(trained):
     assert torch.equal(queried, encoded)
     with pytest.raises(ValueError, match="is asked by text alone, not by sketch"):
         loaded.encode_query({"sketch": CAPTIONS})
+    with pytest.raises(ValueError, match=r"is asked by text alone, not by sk$"):
+        loaded.encode_query({"text": CAPTIONS, "sk": ["no_such.png"] * 3})
+
+
+@pytest.fixture
+def asked_by_pictures(trained):
+    """The model as if its queries could hold two kinds of pictures, one of them grey."""
+    loaded = ubg.load(trained[0], device="cpu")
+    loaded.model.normalisations = {
+        "nir": Normalisation((0.25,), (0.5,)),
+        "cp": Normalisation((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)),
+    }
+    asked = []
+
+    def encode_query(parts):
+        """The means of the channels of all images, in the first columns."""
+        asked.append(parts)
+        means = [part["images"].mean((2, 3)) for part in parts.values() if "images" in part]
+        size = len(means[0])
+        rest = torch.zeros(size, loaded.network.embedding_dim - sum(x.shape[1] for x in means))
+        return torch.cat([*means, rest], dim=1)
+
+    loaded.model.encode_query = encode_query
+    return loaded, asked
+
+
+def test_pictures_of_a_query_are_resized_grey_where_they_are_and_normalised(
+    asked_by_pictures, tmp_path
+):
+    loaded, asked = asked_by_pictures
+    shown = pictures(3)
+    shown[1].save(tmp_path / "1.png")
+    nir = [shown[0], str(tmp_path / "1.png"), np.asarray(shown[2])]
+    found = loaded.encode_query({"nir": nir, "text": CAPTIONS, "cp": tuple(shown)}, batch_size=2)
+    sizes = [(part["nir"]["images"].shape, part["cp"]["images"].shape) for part in asked]
+    assert sizes == [((2, 1, 64, 32), (2, 3, 64, 32)), ((1, 1, 64, 32), (1, 3, 64, 32))]
+    assert [len(part["text"][loaded.model.caption_fields[0]]) for part in asked] == [2, 1]
+    for row, picture in enumerate(shown):
+        grey = np.asarray(picture.convert("L").resize((32, 64), PillowImage.Resampling.BICUBIC))
+        colour = np.asarray(picture.resize((32, 64), PillowImage.Resampling.BICUBIC))
+        expected = [(grey.mean() / 255 - 0.25) / 0.5]
+        expected += ((colour.mean((0, 1)) / 255 - [0.1, 0.2, 0.3]) / [0.4, 0.5, 0.6]).tolist()
+        assert found[row, :4].tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_one_picture_is_a_query_and_no_pictures_are_none(asked_by_pictures):
+    loaded, _ = asked_by_pictures
+    picture = pictures(1)[0]
+    one = loaded.encode_query({"nir": picture})
+    assert torch.equal(one, loaded.encode_query({"nir": iter([picture])}))
+    assert loaded.encode_query({"nir": [], "text": []}).shape == (0, one.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({}, r"^a query needs a part; this model is asked by text, nir, cp$"),
+        ({"ir": []}, r"^this model is asked by text, nir, cp, not by ir$"),
+        ({"vis": [], "x": []}, r"^this model is asked by text, nir, cp, not by vis, x$"),
+        (
+            {"text": ["a", "b"], "nir": ["x.png"]},
+            r"^each query needs all of its parts, and there are 1 of nir, 2 of text$",
+        ),
+        ({"text": ["a", None], "nir": ["x.png"] * 2}, r"^caption 1: None is no text"),
+        ({"nir": ["x.png"]}, r"^nir 0: x\.png: No such file"),
+        ({"cp": [None]}, r"^cp 0: None is no image; give a path"),
+        ({"cp": 7}, r"^cp: 7 is neither an image nor a list of images$"),
+    ],
+)
+def test_parts_that_do_not_fit_are_one_clear_error(asked_by_pictures, parts, message):
+    loaded, _ = asked_by_pictures
+    with pytest.raises(ValueError, match=message) as caught:
+        loaded.encode_query(parts)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import torch
 from ubg.params import IrraNetwork, Towers, load_params
 from ubg.systems import system_named
 from ubg.systems.aligned.task import aligned_network, shared_network
+from ubg.systems.clip_mer.task import clip_mer_network
 from ubg.systems.irra.objective import with_objective
 from ubg.systems.phase4.joint.model import add_generator
 from ubg.systems.phase4.joint.targets import GenerationTargets
@@ -101,6 +102,8 @@ def network_of(system, scale):
     if system == "irra":
         clip, clip_text = scale.towers.clip, scale.towers.clip_text
         return IrraNetwork(**network_values(scale), clip=clip, clip_text=clip_text)
+    if system == "clip_mer":
+        return clip_mer_network(load_params().model_copy(update={"preset": scale}))
     network = shared_network if system in ("phase3", "phase4") else aligned_network
     return network(scale, scale.towers.clip if system == "phase1" else scale.towers.siglip)
 

@@ -1,6 +1,6 @@
 """A trained model on disk: `models/<system>/`, and `ubg.load` that reads it back."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,9 +18,11 @@ from tqdm import tqdm
 
 from ubg.data.batches.samplers import batches_by_length
 from ubg.data.images.decode import decode_image
+from ubg.data.images.normalisation import Normalisation
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.data.text.tokenizers import load_tokenizer
 from ubg.retrieval.code_score import CodeScore, score_captions
+from ubg.retrieval.pixels import normalised
 from ubg.runtime.cpu_products import fast_products
 from ubg.systems import system_named
 from ubg.systems.contract import Trained
@@ -140,23 +142,39 @@ class TrainedModel:
     @_inference()
     def encode_query(
         self,
-        parts: Mapping[str, Captions],
+        parts: Mapping[str, Captions | Images],
         batch_size: int = BATCH_SIZE,
         progress: bool = False,
     ) -> Tensor:
-        """Queries of one part or several, "text" to captions, to unit vectors [N, D], float32.
+        """Queries of one part or several to unit vectors [N, D], float32.
+
+        Args:
+            parts: "text" to captions; other parts that the model is asked by, its `normalisations`,
+                to images. Query n is made of item n of each.
+            batch_size: a number of queries; of text alone, of captions of average length.
+            progress: shows a bar.
 
         Raises:
-            ValueError: the model is not asked in one of these ways, the parts differ in number, or
-                a caption is no text; its position is named.
+            ValueError: there is no part or one that the model is not asked by, the parts differ in
+                number, or an item is no text or no image; its part and position are named.
         """
-        tokenised = {name: self._tokenised(captions) for name, captions in parts.items()}
-        if len({len(captions) for captions in tokenised.values()}) != 1:
-            raise ValueError("each part of the queries needs a caption for each; count them")
-        lengths_N = np.sum([captions.lengths for captions in tokenised.values()], axis=0)
+        self._refuse_parts(parts)
+        text = self._tokenised(parts["text"]) if "text" in parts else None
+        images = {name: _pictures(name, parts[name]) for name in parts if name != "text"}
+        counts = {name: len(pictures) for name, pictures in images.items()}
+        if text is not None:
+            counts["text"] = len(text)
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{count:,} of {name}" for name, count in sorted(counts.items()))
+            raise ValueError(f"each query needs all of its parts, and there are {told}")
+        lengths_N = np.ones(max(counts.values()), np.int64)
+        if text is not None and not images:
+            lengths_N = text.lengths
         encoded_ND = torch.empty(len(lengths_N), self.network.embedding_dim, device=self.device)
         for rows in self._by_length(lengths_N, batch_size, progress):
-            batch = {name: self._batch(captions, rows) for name, captions in tokenised.items()}
+            batch = {name: self._read_part(name, some, rows) for name, some in images.items()}
+            if text is not None:
+                batch["text"] = self._batch(text, rows)
             encoded_ND[torch.from_numpy(rows)] = self.model.encode_query(batch)
         return encoded_ND
 
@@ -245,7 +263,24 @@ class TrainedModel:
             raise ValueError("the second score was not loaded; load the model with both_scores")
         return self._code_score
 
-    def _tokenised(self, captions: Captions) -> TokenisedCaptions:
+    def _refuse_parts(self, parts: Mapping[str, Any]) -> None:
+        known = ["text", *self.model.normalisations]
+        by = ", ".join(known) if len(known) > 1 else "text alone"
+        if not parts:
+            raise ValueError(f"a query needs a part; this model is asked by {by}")
+        if unknown := [str(name) for name in parts if name not in known]:
+            raise ValueError(f"this model is asked by {by}, not by {', '.join(unknown)}")
+
+    def _read_part(
+        self, name: str, images: Sequence[Picture], rows: NDArray[np.int64]
+    ) -> dict[str, Tensor]:
+        """The images `rows` of a part of queries, as the model takes them."""
+        normalisation, size = self.model.normalisations[name], self.network.image
+        shape = size.height, size.width, len(normalisation.mean)
+        pixels = [_pixels(f"{name} {row}", images[row], shape) for row in rows.tolist()]
+        return {"images": self._normalised(np.stack(pixels), normalisation)}
+
+    def _tokenised(self, captions: Captions | Images) -> TokenisedCaptions:
         return TokenisedCaptions(
             self.tokenizer, _listed(captions), self.network.max_tokens, self.model.caption_fields
         )
@@ -253,9 +288,9 @@ class TrainedModel:
     def _by_length(
         self, lengths_N: NDArray[np.int64], batch_size: int, progress: bool
     ) -> Iterator[NDArray[np.int64]]:
-        """Positions of captions, batch by batch."""
+        """Positions of queries, batch by batch."""
         _refuse_no_batch(batch_size)
-        with tqdm(total=len(lengths_N), unit="caption", disable=not progress) as bar:
+        with tqdm(total=len(lengths_N), unit="query", disable=not progress) as bar:
             for rows in batches_by_length(lengths_N, batch_size):
                 yield rows
                 bar.update(len(rows))
@@ -273,10 +308,11 @@ class TrainedModel:
         if not isinstance(images, Iterable):
             raise ValueError(f"images: {_shown(images)} is neither an image nor a list of images")
         total = len(images) if isinstance(images, Sized) else None
-        size, waiting = self.network.image, enumerate(images)
+        shape = self.network.image.height, self.network.image.width, 3
+        waiting = enumerate(images)
         with tqdm(total=total, unit="image", disable=not progress) as bar:
             while some := list(islice(waiting, batch_size)):
-                yield np.stack([_pixels(*numbered, size.height, size.width) for numbered in some])
+                yield np.stack([_pixels(f"image {place}", one, shape) for place, one in some])
                 bar.update(len(some))
 
     def _joined(self, encoded: list[Tensor]) -> Tensor:
@@ -284,19 +320,13 @@ class TrainedModel:
         return torch.cat([none_0D, *encoded])
 
     def _encode_pixels(self, pixels_NHWC: NDArray[np.uint8]) -> Tensor:
-        uint8_NHWC = torch.from_numpy(pixels_NHWC).to(self.device)
-        mean, std = (
-            torch.tensor(values, device=self.device).view(3, 1, 1)
-            for values in (
-                self.model.normalisation.mean,
-                self.model.normalisation.std,
-            )
-        )
-        scaled = uint8_NHWC.permute(0, 3, 1, 2).float() / 255
-        return self.model.encode_image((scaled - mean) / std)
+        return self.model.encode_image(self._normalised(pixels_NHWC, self.model.normalisation))
+
+    def _normalised(self, pixels_NHWC: NDArray[np.uint8], normalisation: Normalisation) -> Tensor:
+        return normalised(torch.from_numpy(pixels_NHWC).to(self.device), normalisation)
 
 
-def _listed(captions: Captions) -> list[str]:
+def _listed(captions: Any) -> list[str]:
     if isinstance(captions, str):
         return [captions]
     if not isinstance(captions, Iterable):
@@ -308,13 +338,22 @@ def _listed(captions: Captions) -> list[str]:
     return texts
 
 
+def _pictures(name: str, images: Captions | Images) -> Sequence[Picture]:
+    if _is_one(images):
+        return [images]
+    if not isinstance(images, Iterable):
+        raise ValueError(f"{name}: {_shown(images)} is neither an image nor a list of images")
+    return list(images)
+
+
 def _is_one(images: Images) -> TypeGuard[Picture]:
     return isinstance(images, (str, Path, Image.Image)) or (
         isinstance(images, np.ndarray) and images.ndim == 3
     )
 
 
-def _pixels(position: int, image: Picture, height: int, width: int) -> NDArray[np.uint8]:
+def _pixels(what: str, image: Any, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """An image as pixels of `shape`, [H, W, C]; errors call it `what`."""
     try:
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -324,12 +363,11 @@ def _pixels(position: int, image: Picture, height: int, width: int) -> NDArray[n
             raise ValueError(f"{_shown(image)} is no image")
         if isinstance(image, Image.Image) and 0 in image.size:
             raise ValueError("it has no pixels")
-        return decode_image(image, height, width)
+        return decode_image(image, *shape)
     except Exception as error:  # what PIL raises on damaged images is not the same in any two forms
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"image {position}: {reason}; give a path, a PIL image or a NumPy array [H, W, 3] of "
-            "uint8"
+            f"{what}: {reason}; give a path, a PIL image or a NumPy array [H, W, 3] of uint8"
         ) from None
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sections
 from PIL import Image
 
 from ubg.foils.cases import BINDING, image_path, read_cases
@@ -20,16 +21,14 @@ from ubg.foils.making.drawn import (
 from ubg.foils.making.twins import CHANGED, KINDS, differ_in, draw_twins
 from ubg.foils.making.wordings import differs_in_one_place, differs_in_order
 from ubg.foils.words import changed_words
-from ubg.params import Foils, SynthPedes
+from ubg.params import Foils
 from ubg.synthpedes.grammar import tokenize
 from ubg.synthpedes.identities import differences, random_stream
 from ubg.synthpedes.scene import draw_scene, render
 from ubg.synthpedes.visible import find_facts
 
 PARAMS = Foils(seed=3, persons=12, cases_per_kind=4)
-DATASET = SynthPedes(
-    seed=11, train_identities=4, val_identities=2, test_identities=3, images_per_identity=2
-)
+DATASET = sections.synthpedes()
 
 
 @pytest.fixture(scope="module")

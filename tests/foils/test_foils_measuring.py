@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sections
 import torch
 from tiny_models import VOCABULARY, build_model, network_of, tiny_scale
 from tiny_trained import ToyScore
@@ -17,14 +18,12 @@ from ubg.foils.measuring.images import FoilImages
 from ubg.foils.measuring.judge import CHANCE, judge, rank_one, summarise
 from ubg.foils.measuring.results import read_results, write_results
 from ubg.foils.measuring.sheet import choose_cases, marked_words
-from ubg.params import Foils, Image, SynthPedes, load_params
+from ubg.params import Foils, Image, load_params
 from ubg.retrieval.bootstrap import paired_bootstrap
 from ubg.retrieval.code_score import score_captions
 from ubg.systems.contract import Trained
 
-DATASET = SynthPedes(
-    seed=11, train_identities=4, val_identities=2, test_identities=3, images_per_identity=2
-)
+DATASET = sections.synthpedes()
 
 
 @pytest.fixture(scope="module")

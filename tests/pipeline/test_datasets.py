@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from miniatures import MINIATURES
 
+from ubg import load
+from ubg.data.modalities.modalities import load_modalities
+from ubg.runtime.pipeline import read_stages
+
 REPOSITORY = Path(__file__).parents[2]
 SYSTEM = "phase2"
 SMALL = {
@@ -86,6 +90,34 @@ def test_data_set_goes_from_its_files_to_metrics(trained, dataset):
     assert_percentages(metrics["val"])
     drawn = {path.name for path in (project / "plots" / SYSTEM / "evaluation").iterdir()}
     assert drawn >= {"cmc.png", "queries.csv", "best_queries.png", "worst_queries.png"}
+    clothing = project / "data/prepared/clothing.csv"
+    assert clothing.exists() == (dataset == "identity_clothing")
+
+
+def test_modalities_go_from_the_files_of_orbench_to_packs(trained):
+    project = trained("orbench")
+    run(project, "prepare_modalities")
+    modalities = load_modalities(project / "data/modalities")
+    assert set(modalities.images["split"]) == {"train", "val", "test"}
+    assert set(modalities.queries.groupby("split")["kind"].nunique()) == {32}
+
+
+def test_what_a_data_set_lacks_is_passed_over_by_a_run_of_all(trained, capsys):
+    project = trained("rstpreid")
+    run(project, "prepare_modalities")
+    run(project, "train", "clip_mer")
+    run(project, "evaluate", "clip_mer")
+    told = capsys.readouterr().out
+    for stage in ("prepare_modalities", "train_clip_mer", "evaluate_clip_mer"):
+        assert f"{stage}: passed over, RSTPReid has no infrared images" in told
+        for out in map(project.joinpath, read_stages(project)[stage].outs):
+            assert out.read_text() == "{}\n" if out.is_file() else [*out.iterdir()], out
+    with pytest.raises(ValueError, match=r"models/clip_mer: .*config\.json"):
+        load(project / "models/clip_mer")
+    run(project, "compare", ["phase1", "clip_mer"])
+    table = (project / "plots/compare/ablation.md").read_text()
+    assert "| phase1 |" in table
+    assert "clip_mer" not in table
 
 
 def test_system_is_measured_on_others_and_overlap_is_warned_about(trained, capsys):

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import sections
 
-from ubg.params.dataset import SynthPedes
 from ubg.synthpedes.generate import generate
 
 REPOSITORY = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def project(tmp_path_factory) -> Path:
     edit(project / "configs/datasets/cuhk_pedes.yaml", "other_counts: false", "other_counts: true")
     for seed, name in enumerate(("synthpedes", "cuhk_pedes"), 1):
         more = {"train_identities": 12 + 2 * seed, "images_per_identity": 2, "seed": seed}
-        generate(SynthPedes(**PEOPLE | more), project / "data/raw" / name)
+        generate(sections.synthpedes(**PEOPLE | more), project / "data/raw" / name)
     return project
 
 

@@ -21,16 +21,24 @@ SHRUNK = {
         r"test_identities: \d+": "test_identities: 8",
         r" persons: \d+": " persons: 6",
     },
+    "configs/datasets/synthpedes_outfits.yaml": {
+        r"train_identities: \d+": "train_identities: 6",
+        r"val_identities: \d+": "val_identities: 2",
+        r"test_identities: \d+": "test_identities: 2",
+    },
     "configs/scales/tiny.yaml": {
         r"epochs: \d+\n  batch_size: 64": "epochs: 2\n  batch_size: 16",
         r" steps: \d+": " steps: 12",
         r" lr_warmup_steps: \d+": " lr_warmup_steps: 2",
         r" warmup_steps: \d+": " warmup_steps: 6",
         r" codes: \d+": " codes: 32",
+        r"training: \{epochs: \d+, batch_size: \d+": "training: {epochs: 2, batch_size: 16",
     },
     "params.yaml": {r"clusters: \d+": "clusters: 12"},
 }
-SYSTEMS = ["irra", "phase1", "phase2", "phase3", "phase4"]
+REPORTED = ["irra", "phase1", "phase2", "phase3", "phase4"]
+SYSTEMS = [*REPORTED, "clip_mer"]
+CLIP_SYSTEMS = ("irra", "phase1", "clip_mer")
 
 
 def run(project: Path, *command: str) -> str:
@@ -110,7 +118,7 @@ def test_comparison_has_a_row_per_system(project):
 def test_report_is_one_file_of_all_systems(project):
     data = json.loads((project / "plots/report/report.json").read_text())
     rows = [row["name"] for row in data["results"]["rows"]]
-    assert rows == [*SYSTEMS, "phase4, both scores"]
+    assert rows == [*REPORTED, "phase4, both scores"]
     assert data["changes"] == {"changed": []}
     assert data["generation"]["systems"][0]["sheets"] == ["from_captions"]
     assert "models/phase4" in data["origin"]["files"]
@@ -138,6 +146,17 @@ def test_phase4_is_measured_by_both_scores_and_is_a_row_of_its_own(project):
     curves = project / "plots/phase4/training/plots/metrics"
     assert (curves / "val_r1_both_scores.tsv").exists()
     assert (curves / "val_gen_gradient_ratio.tsv").exists()
+
+
+def test_clip_mer_is_measured_on_queries_of_all_kinds(project):
+    metrics = json.loads((project / "metrics/clip_mer.json").read_text())
+    for kinds in (metrics["kinds"], metrics["kinds_val"]):
+        assert {"one", "two", "three", "four", "score"} <= set(kinds)
+        assert 0 < kinds["score"] < 100
+    drawn = {path.name for path in (project / "plots/clip_mer/kinds").iterdir()}
+    assert drawn >= {"kinds.csv", "kinds.png", "queries.png"}
+    curves = project / "plots/clip_mer/training/plots/metrics"
+    assert (curves / "val_score.tsv").exists()
 
 
 def test_retrieval_model_of_phase4_holds_no_decoder(project):
@@ -170,14 +189,8 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     run(project, "git", "checkout", "params.yaml")
 
     edit(scale, r"(clip:\n(    .*\n)+?)    width: 128", r"\1    width: 96")
-    changed = {
-        "train_irra",
-        "evaluate_irra",
-        "train_phase1",
-        "evaluate_phase1",
-        "compare",
-        "report",
-    }
+    of_clip = {f"{stage}_{name}" for stage in ("train", "evaluate") for name in CLIP_SYSTEMS}
+    changed = {*of_clip, "compare", "report"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
 
@@ -236,6 +249,7 @@ EVALUATIONS = {f"evaluate_{name}" for name in SYSTEMS}
     [
         ("systems/phase3/system.py", {"train_phase3", "evaluate_phase3"}),
         ("systems/irra/objective.py", {"train_irra", "evaluate_irra"}),
+        ("systems/clip_mer/objective.py", {"train_clip_mer", "evaluate_clip_mer"}),
         ("losses/mlm.py", {"train_irra"}),
         ("comparison/ablation.py", {"compare", "report"}),
         (

@@ -46,7 +46,9 @@ def tiny_params(**training):
     irra = scale.irra.model_copy(update={"interaction_heads": 2})
     vqgan = scale.vqgan.model_copy(update={"fit": scale.vqgan.fit.model_copy(update={"codes": 20})})
     training = scale.training.model_copy(update={"batch_size": 8, **training})
-    scale = scale.model_copy(update={"irra": irra, "vqgan": vqgan, "training": training})
+    scale = scale.model_copy(
+        update={"irra": irra, "clip_mer": sections.clip_mer(), "vqgan": vqgan, "training": training}
+    )
     return load_params().model_copy(
         update={"preset": scale, "generation": tiny_generation(decoder_layers=1)}
     )

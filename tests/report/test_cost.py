@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ubg.report.cost import stage_costs
-from ubg.runtime.memory import measured
+from ubg.runtime.costs import measured
 
 PIPELINE = "stages:\n  train: {cmd: python train.py, outs: [models/m]}\n"
 

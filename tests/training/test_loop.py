@@ -67,8 +67,8 @@ class Batches:
             yield {"x": x, "y": x[:, :2].abs()}
 
 
-def hooks(validate, loss_weights=constant_weights):
-    return Hooks(loss_weights, validate, on_epoch=lambda history: None)
+def hooks(validate, loss_weights=constant_weights, selected_by="r1"):
+    return Hooks(loss_weights, validate, lambda history: None, selected_by)
 
 
 def run(folder, stop_at=None, validate=None, accumulate=1, weights=None, epochs=3):
@@ -142,11 +142,23 @@ def test_best_weights_are_those_of_the_first_best_epoch(tmp_path):
         return {"r1": next(scores), "gen_ce": 7.0 - len(kept)}
 
     progress = run(tmp_path, validate=validate)
-    assert (progress.best_epoch, progress.best_r1) == (2, 30.0)
+    assert (progress.best_epoch, progress.best_value) == (2, 30.0)
     best = weights_of(tmp_path, "best")
     assert all(torch.equal(best[key], kept[1][key]) for key in best)
     assert [record["val_r1"] for record in progress.history] == [10.0, 30.0, 30.0]
     assert [record["val_gen_ce"] for record in progress.history] == [6.0, 5.0, 4.0]
+
+
+def test_another_metric_may_select(tmp_path):
+    values = iter([(9.0, 10.0), (7.0, 30.0), (8.0, 20.0)])
+
+    def validate(model):
+        return dict(zip(("r1", "score"), next(values), strict=True))
+
+    training = sections.training(epochs=3, batch_size=8, precision="fp32")
+    chosen = hooks(validate, selected_by="score")
+    progress = train(Regression(), Batches(), chosen, Recipe(training, OPTIMISER, 3), tmp_path)
+    assert (progress.best_epoch, progress.best_value) == (2, 30.0)
 
 
 def test_every_saved_part_is_a_file_of_its_own(tmp_path):

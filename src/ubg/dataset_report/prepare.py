@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ubg.data.annotations.clothing import read_clothing
 from ubg.data.annotations.formats.records import SPLITS
 from ubg.data.annotations.prepare import prepare_table
 from ubg.data.batches.samplers import Share, make_sampler
+from ubg.data.clothing import FILE, UNKNOWN, identity_ceiling
 from ubg.data.prepared import write_table
 from ubg.data.text.clip_tokens import count_tokens
 from ubg.dataset_report.annotation_figure import draw_annotations
@@ -36,6 +38,7 @@ def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> Non
     table, queries = prepared.unchanged, prepared.queries
     if "train" in splits:
         _check_batches(params, table[table["split"] == "train"])
+    clothing = read_clothing(data.format, params.raw_root, table)
     max_tokens = params.preset.tokenizer.max_tokens
     tokens = count_tokens(table.loc[table["caption"] != "", "caption"].tolist())
     description, distributions = describe(table, prepared.read, tokens, max_tokens)
@@ -47,11 +50,28 @@ def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> Non
         write_table(prepared.table, folder / "annotations.csv")
         if queries is not None:
             write_table(queries, folder / "queries.csv")
+        if clothing is not None:
+            write_table(clothing, folder / FILE)
         write_json(folder / "report.json", report)
         (folder / "report.md").write_text(text, encoding="utf-8")
         draw_annotations(folder / FIGURE, label, distributions, max_tokens)
     print(text)
+    if clothing is not None:
+        _tell_ceiling(clothing)
     print(f"written to {output}")
+
+
+def _tell_ceiling(clothing: "pd.DataFrame") -> None:
+    """How far identity captions alone can get, where it is known whose bodies are alike."""
+    known = clothing[clothing["body"] != UNKNOWN]
+    for split, of_split in known.groupby("split", sort=False):
+        counts = of_split[["body", "person", "pid"]].nunique()
+        print(
+            f"{split}: identity captions tell apart {counts['body']:,} bodies of "
+            f"{counts['person']:,} persons, {counts['pid']:,} identities: R@1 of at most "
+            f"{identity_ceiling(known, str(split), 'person'):.1f} for the person, "
+            f"{identity_ceiling(known, str(split)):.1f} for the identity"
+        )
 
 
 def _check_batches(params: Params, training_rows: "pd.DataFrame") -> None:

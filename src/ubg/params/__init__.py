@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ubg.params.aligned import AlignedNetwork, Losses, Neck, SharedEncoder, SharedNetwork
-from ubg.params.dataset import Dataset, Foils, SynthPedes
+from ubg.params.clip_mer import Adapters, ClipMer, ClipMerNetwork, Fusion
+from ubg.params.dataset import Dataset, DrawnModalities, Foils, ModalityQueries, SynthPedes
 from ubg.params.irra import Irra, IrraLosses, IrraNetwork, LrFactors
 from ubg.params.network import Network
 from ubg.params.noise import Noise
@@ -33,14 +34,19 @@ from ubg.params.training import Augmentation, Evaluation, Launcher, Optimiser, T
 from ubg.params.vqgan import Vqgan, VqganDiscriminator, VqganFit, VqganPerceptual, VqTokens
 
 __all__ = [
+    "Adapters",
     "AlignedNetwork",
     "Augmentation",
+    "ClipMer",
+    "ClipMerNetwork",
     "ClipTextTower",
     "ClipTower",
     "Dataset",
+    "DrawnModalities",
     "Evaluation",
     "Experiment",
     "Foils",
+    "Fusion",
     "Generation",
     "Image",
     "Irra",
@@ -49,6 +55,7 @@ __all__ = [
     "Launcher",
     "Losses",
     "LrFactors",
+    "ModalityQueries",
     "Network",
     "Noise",
     "Optimiser",
@@ -90,6 +97,7 @@ class Scale(Section):
     temperature: PositiveFloat
     losses: Losses
     irra: Irra
+    clip_mer: ClipMer
     augmentation: Augmentation
     optimiser: Optimiser
     training: Training
@@ -176,14 +184,14 @@ def load_other(name: str, root: str | Path = ".") -> Params:
     )
 
 
-def load_synthpedes(root: str | Path = ".") -> SynthPedes:
-    """Read what is to be drawn from `configs/datasets/synthpedes.yaml`, for any data set in use.
+def load_synthpedes(name: str, root: str | Path = ".") -> SynthPedes:
+    """Read what is to be drawn from `configs/datasets/<name>.yaml`, for any data set in use.
 
     Raises:
-        ValueError: as `load_params`.
+        ValueError: as `load_params`; or nothing is to be drawn.
     """
     root = Path(root)
-    path = _preset(root, "datasets", "synthpedes", "dataset")
+    path = _preset(root, "datasets", name, "dataset")
     section = read_section(Dataset, path, root).synthpedes
     if section is None:
         raise ValueError(f"{path.relative_to(root)}: synthpedes: missing; add it")

@@ -135,9 +135,9 @@ def plan_system(
     Raises:
         ValueError: the sizes of a pretrained model or of the data set are not known.
     """
-    training = params.preset.training
     captions, identities, set_notes = training_set(params)
     system = random_system(name, params, identities)
+    training = system.task.training or params.preset.training
     step = TrainingStep(system, device)
     share = training.batch_size // params.launcher.processes
     few = min(SAMPLES_ON_CPU, share)

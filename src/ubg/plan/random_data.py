@@ -1,11 +1,14 @@
-"""Stand-ins for the data of a run: images, captions, tokenizers and codes out of nothing."""
+"""Stand-ins for the data of a run: images, captions, tokenizers, codes out of nothing."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.modalities.modalities import CHANNELS, Modalities
 
 # CUHK-PEDES (arXiv 1702.05729): 23.5 words a caption, few under 15, the longest of 96.
 MEAN_WORDS, FEWEST_WORDS, MOST_WORDS, TOKENS_PER_WORD = 23.5, 12, 96, 1.2
@@ -91,9 +94,20 @@ class RandomPack:
         return np.asarray(image_ids)
 
     def read(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Fill `out`, uint8 [B, H, W, 3]."""
+        """Fill `out`, uint8 [B, H, W, C]."""
         out[:] = np.random.default_rng(0).integers(0, 256, out.shape, np.uint8)
         return out
+
+
+def random_modalities(identities: int, pack: RandomPack) -> Modalities:
+    """An image of every modality for each person, and no queries."""
+    images = pd.DataFrame(
+        [("train", pid, modality) for modality in CHANNELS for pid in range(identities)],
+        columns=["split", "pid", "modality"],
+    )
+    images["image_id"] = np.arange(len(images))
+    packs = cast(dict[str, ImagePack], dict.fromkeys(CHANNELS, pack))
+    return Modalities(images, pd.DataFrame(), packs, pack.fingerprint)
 
 
 class RandomCodes:

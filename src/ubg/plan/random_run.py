@@ -15,9 +15,16 @@ from ubg.data.batches.fields import Batch
 from ubg.data.batches.loader import TrainingLoader
 from ubg.data.batches.samplers import Sampler
 from ubg.data.images.image_pack import ImagePack
+from ubg.data.modalities.modalities import Modalities
 from ubg.params import Params, Vqgan
 from ubg.plan.architectures import Architectures
-from ubg.plan.random_data import RandomCodes, RandomPack, RandomTokenizer, random_table
+from ubg.plan.random_data import (
+    RandomCodes,
+    RandomPack,
+    RandomTokenizer,
+    random_modalities,
+    random_table,
+)
 from ubg.systems import system_named
 from ubg.training.task import Run, Task
 from ubg.vqgan.model.taming import read_config
@@ -65,6 +72,7 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
     """
     preset, architectures = params.preset, Architectures()
     image, notes = preset.image, architectures.notes
+    pack = RandomPack(image.height, image.width)
 
     def t5_tokenizer(folder: Path) -> RandomTokenizer:
         config = architectures.tower_config(preset.towers.t5, "t5", "text")
@@ -78,17 +86,21 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
         codes, factor = _codes(preset.vqgan, notes)
         return RandomCodes(codes, (pack.height // factor, pack.width // factor))
 
+    def modalities(folder: Path) -> Modalities:
+        return random_modalities(identities, pack)
+
     def random_codebook(folder: Path) -> Tensor:
         return torch.randn(_codes(preset.vqgan, [])[0], CODE_DIM)
 
     run = Run(
         params,
         random_table(preset.training.batch_size, identities, preset.tokenizer.max_tokens),
-        cast(ImagePack, RandomPack(image.height, image.width)),
+        cast(ImagePack, pack),
         {
             "load_tokenizer": t5_tokenizer,
             "clip_tokenizer": clip_tokenizer,
             "architecture": architectures.tower_config,
+            "load_modalities": modalities,
             "open_tokens": random_codes,
             "read_codebook": random_codebook,
         },

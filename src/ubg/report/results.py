@@ -9,7 +9,7 @@ import numpy as np
 from ubg.comparison.ablation import COLUMNS, INTERVAL_NOTE, AblationRow
 from ubg.comparison.ladder import rung
 from ubg.data.prepared import NO_IMAGE
-from ubg.figures.forest import too_few
+from ubg.figures.forest import why_missing
 from ubg.figures.style import INK
 from ubg.report.drawing import PAPER, draw
 from ubg.report.section import Section, ready
@@ -32,7 +32,7 @@ def results_section(sources: Sources) -> Section:
         "rows": [_row(row) for row in rows],
         "weights": _weights(sources),
         "note": INTERVAL_NOTE,
-        "too_few": too_few(found for row in rows for found in (row.intervals or {}).values()),
+        "why_missing": why_missing(found for row in rows for found in (row.intervals or {}).values()),
     }
     steps = [row for row in rows if row.intervals is not None]
     drawings = {}

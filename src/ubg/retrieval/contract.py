@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,12 +21,15 @@ class RetrievalModel(nn.Module, ABC):
 
     Attributes:
         normalisation: of the images.
+        normalisations: of the images that a query may hold, by the part that they are; none where
+            queries are text alone. There are as many channels as means.
         caption_fields: names in a batch of the captions' token ids and of their mask.
         per_identity: how names of weights begin that are of a row for each training identity.
         inner: submodules whose parts are told as if they were parts of this model.
     """
 
     normalisation: Normalisation
+    normalisations: Mapping[str, Normalisation] = MappingProxyType({})
     caption_fields: tuple[str, str] = T5_FIELDS
     per_identity: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
@@ -49,7 +53,8 @@ class RetrievalModel(nn.Module, ABC):
         """Queries of one part or several to unit vectors [B, D].
 
         Args:
-            parts: maps "text" to caption fields. Systems with other kinds of query override this.
+            parts: maps "text" to caption fields, and a name of `normalisations` to `images`,
+                normalised [B, C, H, W]. Systems with other parts than text override this.
 
         Raises:
             ValueError: the system does not support one of these parts.

@@ -14,6 +14,8 @@ def system_named(name: str) -> "System":
         ValueError: there is none of that name.
     """
     match name:
+        case "clip_mer":
+            from ubg.systems.clip_mer.system import SYSTEM
         case "irra":
             from ubg.systems.irra.system import SYSTEM
         case "phase1":

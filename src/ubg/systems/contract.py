@@ -43,6 +43,11 @@ def cosine_alone(trained: Trained, folder: Path) -> "CodeScore | None":
     return None
 
 
+def nothing_lacks(params: Params) -> str | None:
+    """The `lacks` of a system that takes any data set."""
+    return None
+
+
 @dataclass(frozen=True)
 class System:
     """How a system is trained, loaded and measured.
@@ -54,6 +59,8 @@ class System:
             and what `RetrievalModel.tower_configs` gave.
         evaluate: what is measured of the selected weights beside retrieval, and drawn, given all
             annotations whose image is in the pack; goes into `metrics/<system>.json`.
+        lacks: what the data set in use lacks for this system, as a sentence, None where it is
+            nothing; its stages are then passed over.
         code_score: the second score of the selected weights, None where there is none, given the
             trained model and its folder; it computes on the device of that model.
     """
@@ -62,4 +69,5 @@ class System:
     task: "Callable[[Run], Task]"
     load: Callable[[Any, int, TowerConfigs], RetrievalModel]
     evaluate: "Callable[[Trained, pd.DataFrame, ImagePack, Params], dict[str, Any]]" = nothing_else
+    lacks: Callable[[Params], str | None] = nothing_lacks
     code_score: "Callable[[Trained, Path], CodeScore | None]" = cosine_alone

@@ -28,7 +28,7 @@ class Progress:
     epoch: int = 0
     step: int = 0
     best_epoch: int = -1
-    best_r1: float = -1.0
+    best_value: float = -1.0
     loss_sums: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -54,14 +54,16 @@ class Hooks:
 
     Attributes:
         loss_weights: the weight of each loss, `{"sdm_loss": 1.0}`, at a time counted in epochs.
-        validate: returns the metrics after every epoch; the weights with the best "r1", validation
-            R@1 in percent, are kept (those of the first epoch among equals).
+        validate: returns the metrics after every epoch, in percent.
         on_epoch: called after every epoch with the records of all finished epochs.
+        selected_by: the metric; the weights with its best value are kept (those of the first epoch
+            among equals).
     """
 
     loss_weights: Callable[[float], dict[str, float]]
     validate: Callable[[RetrievalModel], dict[str, float]]
     on_epoch: Callable[[list[dict[str, float]]], None]
+    selected_by: str = "r1"
 
 
 def train(
@@ -156,8 +158,8 @@ def train(
             | {f"val_{name}": value for name, value in measured.items()}
         )
         _tell(f"epoch {epoch + 1}/{training.epochs}: validation {_shown(measured)}")
-        if measured["r1"] > progress.best_r1:
-            progress.best_r1, progress.best_epoch = measured["r1"], epoch + 1
+        if measured[hooks.selected_by] > progress.best_value:
+            progress.best_value, progress.best_epoch = measured[hooks.selected_by], epoch + 1
             if is_main():
                 _save_parts(folder / "best", model)
         progress.epoch, progress.step, progress.loss_sums = epoch + 1, 0, {}

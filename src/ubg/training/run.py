@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def train_system(name: str, system: "System", params: Params) -> None:
     """Train a system, resuming where an earlier call was stopped.
 
-    Writes `models/<name>/` (weights of the best epoch by validation R@1 and of the last, the config
+    Writes `models/<name>/` (weights of the best epoch on validation and of the last, the config
     and the tokenizer: all that `ubg.load` needs) and the learning curves in
     `plots/<name>/training/`; and what the system trained beside its model. Processes that were
     launched together share every batch, and the main one writes.
@@ -59,7 +59,7 @@ def _train_system(name: str, system: "System", params: Params) -> None:
         require_searchable(run.table, split, str(PREPARED / "annotations.csv"))
     torch.manual_seed(params.seed)
     task = system.task(run)
-    model = task.model
+    model, training = task.model, task.training or preset.training
     inputs = list(task.inputs)
     if params.initial_weights is not None:
         inputs.append(Path(params.initial_weights))
@@ -69,7 +69,7 @@ def _train_system(name: str, system: "System", params: Params) -> None:
     loader = TrainingLoader(
         run.training_rows,
         pack,
-        make_sampler(run.training_rows, preset.training, params.seed, Share(rank(), world_size())),
+        make_sampler(run.training_rows, training, params.seed, Share(rank(), world_size())),
         task.fields,
         Augmenter(preset.augmentation, model.normalisation, params.seed),
     )
@@ -78,7 +78,7 @@ def _train_system(name: str, system: "System", params: Params) -> None:
     )
 
     def validate(model: RetrievalModel) -> dict[str, float]:
-        batch_size = preset.training.validation_batch_size
+        batch_size = training.validation_batch_size
         features = encode_split(model, validation, pack, batch_size, quiet=True)
         metrics = from_main(
             lambda: retrieval_metrics(
@@ -98,10 +98,13 @@ def _train_system(name: str, system: "System", params: Params) -> None:
             print(f"{name}: {size}, {len(loader)} batches an epoch{together}")
             print(f"checkpoints in {folder}, results in models/{name} and plots/{name}/training")
         hooks = Hooks(
-            task.loss_weights, validate, lambda history: write_curves(history, folder / "curves")
+            task.loss_weights,
+            validate,
+            lambda history: write_curves(history, folder / "curves"),
+            task.selected_by,
         )
-        recipe = Recipe(preset.training, task.optimiser, params.seed)
-        with fast_products(preset.training.precision):
+        recipe = Recipe(training, task.optimiser, params.seed)
+        with fast_products(training.precision):
             progress = train(model, loader, hooks, recipe, folder)
         if is_main():
             _write_results(name, task, progress, folder)

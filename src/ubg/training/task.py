@@ -12,7 +12,7 @@ from ubg.data.batches.fields import BatchFields
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.data.text.tokenizers import refuse_unknown
-from ubg.params import Network, Optimiser, Params, Scale, Section, Tower
+from ubg.params import Network, Optimiser, Params, Scale, Section, Tower, Training
 from ubg.retrieval.contract import RetrievalModel, TowerConfigs
 from ubg.retrieval.encode import Features, Split
 
@@ -100,6 +100,9 @@ class Task:
             split and its features.
         inputs: files and folders that decide the result beside params, annotations, images and
             code.
+        selected_by: which of the metrics of an epoch, all in percent, selects the weights to keep:
+            "r1", or one that `validate` gives.
+        training: in place of the preset's, where the system differs from the others.
         write_parts: given the folder of the best weights, writes what the system trained beside
             its model.
     """
@@ -112,4 +115,6 @@ class Task:
     loss_weights: Callable[[float], dict[str, float]]
     validate: Callable[[Split, Features], dict[str, float]] = lambda split, features: {}
     inputs: Sequence[Path] = ()
+    selected_by: str = "r1"
+    training: Training | None = None
     write_parts: Callable[[Path], None] = lambda best: None

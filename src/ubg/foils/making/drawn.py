@@ -13,13 +13,12 @@ from ubg.params import Foils, SynthPedes
 from ubg.runtime.files import replace_folder
 from ubg.runtime.pool import mapper
 from ubg.synthpedes.identities import (
-    SPLITS,
     Identity,
     draw_identity,
     effective,
-    make_members,
     random_stream,
 )
+from ubg.synthpedes.outfits import members_of
 
 AT_ONCE = 96
 Key = tuple[tuple[str, str | bool], ...]
@@ -75,9 +74,7 @@ def make_drawn_foils(
 
 def attributes_of_dataset(dataset: SynthPedes) -> set[Key]:
     """The attributes of everybody in the data set."""
-    sizes = (dataset.train_identities, dataset.val_identities, dataset.test_identities)
-    members = make_members(dataset.seed, dict(zip(SPLITS, sizes, strict=True)))
-    return {attributes(member.identity) for member in members}
+    return {attributes(member.identity) for member in members_of(dataset)}
 
 
 def attributes(identity: Identity) -> Key:

@@ -1,0 +1,1 @@
+"""The queries of all kinds: measured, compared with controls, drawn."""
