@@ -4,15 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeGuard
+from typing import Annotated, Any, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import Tensor
 from tqdm import tqdm
 
@@ -24,15 +22,21 @@ from ubg.data.text.tokenizers import load_tokenizer
 from ubg.retrieval.code_score import CodeScore, score_captions
 from ubg.retrieval.pixels import normalised
 from ubg.runtime.cpu_products import fast_products
+from ubg.runtime.opening import read_json
+from ubg.runtime.weights import fill, misfit, read_shapes
 from ubg.systems import system_named
 from ubg.systems.contract import Trained
-from ubg.towers.sources import read_json
+from ubg.towers.saved import LARGEST, check_saved
 
 Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8]  # arrays are [H, W, 3]
 Images: TypeAlias = Picture | Iterable[Picture]
 Captions: TypeAlias = str | Iterable[str]
 
 BATCH_SIZE = 64
+ADVICE = (
+    "the folder is no trained model, or one of another version of this code: "
+    "train it again with `dvc repro`"
+)
 
 
 def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trained:
@@ -47,29 +51,28 @@ def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trai
     """
     folder = Path(folder)
     config = _read_config(folder)
-    advice = (
-        "the folder is no trained model, or one of another version of this code: "
-        "train it again with `dvc repro`"
-    )
     try:
-        system = system_named(config["system"])
-        network = system.network.model_validate(config["network"])
-        model = system.load(network, config["vocab_size"], config["towers"])
-    except Exception as error:  # the file may be any, and towers of other sizes fail in many ways
-        raise ValueError(f"{folder / 'config.json'}: {_fault(error)}; {advice}") from None
+        system = system_named(config.system)
+        network = system.network.model_validate(config.network)
+    except ValueError as error:
+        raise ValueError(f"{folder / 'config.json'}: {_fault(error)}; {ADVICE}") from None
     tokenizer = load_tokenizer(folder / "tokenizer")
-    if len(tokenizer) != config["vocab_size"]:
+    if len(tokenizer) != config.vocab_size:
         raise ValueError(
             f"{folder / 'tokenizer'}: has {len(tokenizer)} tokens, and the model knows "
-            f"{config['vocab_size']}; {advice}"
+            f"{config.vocab_size}; {ADVICE}"
         )
+    shapes = read_shapes(folder / weights, ADVICE)
     try:
-        load_model(model, folder / weights)
-    except FileNotFoundError:
-        raise ValueError(f"{folder / weights}: is missing; {advice}") from None
-    except (OSError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{folder / weights}: does not fit the model: {reason}") from None
+        with torch.device("meta"):  # takes no memory, whatever the sizes
+            unfit = misfit(system.load(network, config.vocab_size, config.towers), shapes)
+        if unfit is None:
+            model = system.load(network, config.vocab_size, config.towers)
+    except Exception as error:  # towers of other sizes fail in many ways
+        raise ValueError(f"{folder / 'config.json'}: {_fault(error)}; {ADVICE}") from None
+    if unfit is not None:
+        raise ValueError(f"{folder / weights}: does not fit the model: {unfit}; {ADVICE}")
+    fill(model, folder / weights, ADVICE)
     return Trained(model.eval(), tokenizer, network)
 
 
@@ -80,16 +83,34 @@ def load_code_score(trained: Trained, folder: str | Path) -> CodeScore:
         ValueError: the system has none, or a file of it is missing or does not fit.
     """
     folder = Path(folder)
-    name = _read_config(folder)["system"]
+    name = _read_config(folder).system
     score = system_named(name).code_score(trained, folder)
     if score is None:
         raise ValueError(f"{name} has one score alone; load it without both_scores")
     return score
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+class _Config(BaseModel):
+    """`config.json`; whose weights are to be loaded, all that a source would say is in it."""
+
+    model_config = ConfigDict(strict=True)
+    system: Annotated[str, Field(max_length=80)]
+    vocab_size: Annotated[int, Field(gt=0, le=LARGEST)]
+    network: dict[str, Any]
+    towers: dict[str, Any]
+
+    @field_validator("towers")
+    @classmethod
+    def _believed(cls, towers: dict[str, Any]) -> dict[str, Any]:
+        check_saved(towers)
+        return towers
+
+
+def _read_config(folder: Path) -> _Config:
     try:
-        return read_json(folder / "config.json")
+        return _Config.model_validate(read_json(folder / "config.json"))
+    except ValidationError as error:
+        raise ValueError(f"{folder / 'config.json'}: {_fault(error)}; {ADVICE}") from None
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{folder}: is no trained model: config.json cannot be read ({error}); "
@@ -100,9 +121,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors(include_url=False)[0]
-        return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-    if isinstance(error, KeyError):
-        return f"{error.args[0]}: missing"
+        said = "missing" if fault["type"] == "missing" else fault["msg"]
+        return f"{'.'.join(str(part) for part in fault['loc'])}: {said}"[:300]
     return " ".join(str(error).split())[:300]
 
 

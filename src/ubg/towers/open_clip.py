@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPVisionConfig, PretrainedConfig, SiglipVisionConfig
 
 from ubg.runtime.hub import find_file
-from ubg.towers.sources import read_json, read_state_dict
+from ubg.runtime.opening import read_json
+from ubg.towers.sources import read_state_dict
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHT_NAMES = (

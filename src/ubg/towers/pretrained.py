@@ -17,8 +17,10 @@ from transformers import logging as transformers_logging
 
 from ubg.data.images.normalisation import Normalisation
 from ubg.runtime.hub import find_file
+from ubg.runtime.opening import read_json
+from ubg.runtime.weights import first_not_finite
 from ubg.towers import open_clip
-from ubg.towers.sources import read_json, read_state_dict, reason
+from ubg.towers.sources import read_state_dict, reason
 
 M = TypeVar("M", bound=PreTrainedModel)
 Family = Literal["clip", "siglip"]
@@ -183,7 +185,8 @@ def _processor_normalisation(source: str) -> tuple[Any, Any]:
         path = find_file(source, name)
         if path is not None:
             values = read_json(path)
-            values = values.get("image_processor", values)
+            inner = values.get("image_processor")
+            values = inner if isinstance(inner, dict) else values
             return values.get("image_mean"), values.get("image_std")
     return None, None
 
@@ -253,6 +256,8 @@ def _load(
             f"{source}: {len(unknown)} weights are no part of {model_class.__name__}, the first "
             f"is {unknown[0]!r}; is it a model of another kind?"
         )
+    if (name := first_not_finite(model.state_dict())) is not None:
+        raise ValueError(f"{source}: weight {name!r} is not finite; fetch the file again")
     # A view, such as the queries in a joined QKV matrix, would keep all of it and refuse saving.
     for weight in model.parameters():
         weight.data = weight.detach().clone(memory_format=torch.contiguous_format)

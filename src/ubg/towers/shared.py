@@ -36,7 +36,8 @@ class SharedTextImageEncoder(nn.Module):
         self.pooling = params.pooling
         embeddings = text.transformer.get_input_embeddings().weight
         # Image tokens enter at the scale of word tokens, which differs widely between checkpoints.
-        scale = embeddings.detach().square().mean().sqrt().item()
+        # On the meta device, where a model has sizes alone, there is no number to ask for.
+        scale = 1.0 if embeddings.is_meta else embeddings.detach().square().mean().sqrt().item()
         self.image_to_token = nn.Linear(image_width, self.width)
         nn.init.normal_(self.image_to_token.weight, std=scale * image_width**-0.5)
         nn.init.zeros_(self.image_to_token.bias)

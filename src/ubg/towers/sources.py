@@ -1,6 +1,5 @@
 """Reading of untrusted files of pretrained models."""
 
-import json
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,7 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-LARGEST_JSON = 2**20  # bytes
+from ubg.runtime.opening import Kind, check_file
+from ubg.runtime.weights import first_not_finite
+
 PREFIXES = ("module.", "_orig_mod.")
 TORCH_BEGINS = (b"PK", b"\x80")  # a zip archive, or a pickle in the older form
 
@@ -22,23 +23,6 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a small JSON file.
-
-    Raises:
-        ValueError: it is too large, or no JSON object.
-    """
-    if path.stat().st_size > LARGEST_JSON:
-        raise ValueError(f"{path}: is larger than {LARGEST_JSON} bytes, too large for a config")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: cannot be read as JSON: {reason(error)}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: is not a JSON object; give the model's own file")
-    return values
-
-
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The weights in a safetensors file, or in one that `torch.save` wrote; no object is unpickled.
 
@@ -48,7 +32,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: it cannot be read, or holds anything else than named tensors.
     """
-    if _is_torchscript(path):
+    try:
+        check_file(path, Kind.WEIGHTS)
+        torchscript = _is_torchscript(path)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: cannot be read as weights: {reason(error)}") from None
+    if torchscript:
         raise ValueError(
             f"{path}: is a TorchScript archive, which holds code; if you trust it, convert it by\n"
             f"    state = torch.jit.load({str(path)!r}, map_location='cpu').state_dict()\n"
@@ -73,6 +62,11 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise ValueError(f"{path}: is not a dictionary of named tensors; give a state dict")
+    for name, value in state.items():
+        if value.layout is not torch.strided or value.is_quantized:
+            raise ValueError(f"{path}: {name[:200]!r} is no plain tensor; save it as one")
+    if (unfit := first_not_finite(state)) is not None:
+        raise ValueError(f"{path}: weight {unfit[:200]!r} is not finite; fetch the file again")
     return _without_prefixes(state)
 
 

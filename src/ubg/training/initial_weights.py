@@ -1,12 +1,12 @@
 """Training that starts from weights of an earlier one, whatever data that had."""
 
-import json
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ubg.data.text.tokenizers import load_tokenizer
+from ubg.runtime.opening import read_json
 from ubg.towers.sources import read_state_dict
 from ubg.training.task import Task
 
@@ -84,7 +84,7 @@ def load_initial_weights(task: Task, source: Path) -> list[str]:
 def _check_tokenizer(task: Task, folder: Path) -> None:
     """Ids of one tokenizer mean other words in another."""
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))["system"]
+        read_json(folder / "config.json")["system"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"initial_weights: {folder}: is no trained model: config.json cannot be read "

@@ -3,23 +3,27 @@
 Retrieval by embeddings never reads it.
 """
 
-import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_model
 from torch import nn
 
 from ubg.params import Generation
 from ubg.runtime.files import replace_folder, write_json
+from ubg.runtime.opening import read_json
+from ubg.runtime.weights import fill, misfit, read_shapes
 from ubg.vqgan.model.folder import CONFIG, ENCODER, VQGAN_FOLDER, vqgan_fingerprint
+
+B = TypeVar("B", bound=nn.Module)
 
 GENERATOR = Path("models/phase4_generator")
 WEIGHTS, VQGAN = "generator.safetensors", "vqgan"
 MOST = 2**20  # places of a grid, codes of a book
+MOST_LAYERS = 256
 ADVICE = "make it again with `dvc repro train_phase4`"
 
 
@@ -58,8 +62,11 @@ def read_generation(folder: Path) -> tuple[Generation, dict[str, Any]]:
     """
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        return Generation.model_validate(config["generation"]), config
+        config = read_json(path)
+        generation = Generation.model_validate(config["generation"])
+        if generation.decoder_layers > MOST_LAYERS:
+            raise ValueError(f"decoder_layers: {generation.decoder_layers} is out of range")
+        return generation, config
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         reason = f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
@@ -80,17 +87,21 @@ def read_size(config: dict[str, Any], name: str, folder: Path) -> int:
     return size
 
 
-def read_weights(branch: nn.Module, folder: Path) -> None:
-    """Load the weights of the branch in place.
+def read_weights(build: Callable[[], B], folder: Path) -> B:
+    """The branch that `build` makes, with its weights.
 
     Raises:
         ValueError: they are missing or do not fit.
     """
     path = folder / WEIGHTS
-    try:
-        load_model(branch, path)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{path}: cannot be read: {_one_line(error)}; {ADVICE}") from None
+    shapes = read_shapes(path, ADVICE)
+    with torch.device("meta"):  # takes no memory, whatever the sizes
+        unfit = misfit(build(), shapes)
+    if unfit is not None:
+        raise ValueError(f"{path}: cannot be read: {unfit}; {ADVICE}")
+    branch = build()
+    fill(branch, path, ADVICE)
+    return branch
 
 
 def _one_line(error: Exception) -> str:

@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ubg.runtime.files import fingerprint, write_json
+from ubg.runtime.opening import Kind, check_file, read_bytes
+from ubg.runtime.weights import first_not_finite
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.vqgan import VQGAN
 
@@ -61,9 +63,10 @@ def vqgan_fingerprint(folder: str | Path) -> str:
     folder = Path(folder)
     architecture = _read_architecture(folder)
     try:
+        check_file(folder / ENCODER, Kind.WEIGHTS)
         with (folder / ENCODER).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{folder / ENCODER}: cannot be read ({error}); {ADVICE}") from None
     return fingerprint(architecture.model_dump(mode="json"), digest)
 
@@ -81,23 +84,26 @@ def mismatch(model: nn.Module, weights: dict[str, Tensor]) -> str | None:
             return f"weight {name!r} has shape {found} where the config asks for {wanted}"
         if not value.is_floating_point():
             return f"weight {name!r} is {value.dtype}, no floating-point number"
+    if (unfit := first_not_finite(weights)) is not None:
+        return f"weight {unfit!r} is not finite"
     return None
 
 
 def _read_architecture(folder: Path) -> Architecture:
     path = folder / CONFIG
     try:
-        return Architecture.model_validate_json(path.read_bytes())
+        return Architecture.model_validate_json(read_bytes(path, Kind.CONFIG))
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
         raise ValueError(f"{path}: {key}: {fault['msg']}; {ADVICE}") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {ADVICE}") from None
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
+        check_file(path, Kind.WEIGHTS)
         return load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {ADVICE}") from None

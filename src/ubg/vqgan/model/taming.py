@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 from torch.serialization import safe_globals
 
+from ubg.runtime.bounded_yaml import load_yaml
+from ubg.runtime.opening import Kind, check_file, read_text
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.folder import mismatch
 from ubg.vqgan.model.vqgan import VQGAN
 
-MAX_CONFIG_BYTES = 1_000_000
 OBJECTIVE = "loss."  # discriminator and perceptual network: parts of the training objective
 
 
@@ -96,10 +97,8 @@ def read_config(path: Path) -> Architecture:
         ValueError: no such yaml, another kind of model, or sizes out of range.
     """
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError(f"{path}: is no model's yaml: it has over {MAX_CONFIG_BYTES:,} bytes")
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        values = load_yaml(read_text(path, Kind.CONFIG))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{path}: cannot be read: {_line(error)}") from None
     prefix = "model"
     try:
@@ -141,6 +140,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: the file cannot be read as weights alone, or holds none.
     """
     try:
+        check_file(path, Kind.WEIGHTS)
         with safe_globals(HARMLESS):
             loaded: Any = torch.load(
                 path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)

@@ -15,8 +15,9 @@ from ubg.runtime.distributed import world_size
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.phase4.codes import Codes, held_out_rows
 from ubg.systems.phase4.folder import GENERATOR, read_generation, read_size, read_weights
+from ubg.systems.phase4.joint.generator import build_generator
 from ubg.systems.phase4.joint.held_out import HeldOut, score
-from ubg.systems.phase4.joint.model import JointModel, add_generator
+from ubg.systems.phase4.joint.model import JointModel
 from ubg.systems.phase4.joint.targets import GenerationTargets
 from ubg.systems.phase4.model import gradient_ratio
 from ubg.systems.phase4.scores import captions_of_others, curves_of_epoch, own_captions
@@ -93,6 +94,7 @@ def load_joint(retrieval: SharedEncoderModel, network: SharedNetwork) -> JointMo
     """
     generation, config = read_generation(GENERATOR)
     codes, length = (read_size(config, name, GENERATOR) for name in ("codes", "length"))
-    model = add_generator(retrieval, network, generation, codes, length)
-    read_weights(model.generator, GENERATOR)
-    return model.eval()
+    generator = read_weights(
+        lambda: build_generator(retrieval, network, generation, codes, length), GENERATOR
+    )
+    return JointModel(retrieval, generator, generation.label_smoothing).eval()

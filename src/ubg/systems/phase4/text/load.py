@@ -31,14 +31,15 @@ def load_text(retrieval: SharedEncoderModel, network: SharedNetwork, folder: Pat
     codes, classes, length = (
         read_size(config, name, folder) for name in ("codes", "classes", "length")
     )
-    likelihood = build_likelihood(
-        retrieval,
-        network,
-        generation,
-        torch.zeros(length, classes),
-        CodeClasses(torch.zeros(codes, dtype=torch.long), torch.zeros(classes, dtype=torch.long)),
-    )
-    read_weights(likelihood, folder)
+
+    def build() -> CaptionLikelihood:
+        of_code_V = torch.zeros(codes, dtype=torch.long)
+        representative_K = torch.zeros(classes, dtype=torch.long)
+        log_frequency_LK = torch.zeros(length, classes)
+        code_classes = CodeClasses(of_code_V, representative_K)
+        return build_likelihood(retrieval, network, generation, log_frequency_LK, code_classes)
+
+    likelihood = read_weights(build, folder)
     _check_values(likelihood, folder)
     model = TextModel(retrieval, likelihood, generation).eval()
     return model.to(next(retrieval.parameters()).device)
@@ -60,7 +61,7 @@ def load_score(
 
 
 def _check_values(likelihood: CaptionLikelihood, folder: Path) -> None:
-    """Refuse classes and codes that do not exist, and numbers that are not finite."""
+    """Refuse classes and codes that do not exist."""
     codes, classes = len(likelihood.class_of_code_V), len(likelihood.representative_K)
     for name, values, limit in (
         ("class_of_code_V", likelihood.class_of_code_V, classes),
@@ -68,6 +69,3 @@ def _check_values(likelihood: CaptionLikelihood, folder: Path) -> None:
     ):
         if not ((values >= 0) & (values < limit)).all():
             raise ValueError(f"{folder / WEIGHTS}: {name} must lie in 0 to {limit - 1}; {ADVICE}")
-    for name, value in likelihood.state_dict().items():
-        if value.is_floating_point() and not value.isfinite().all():
-            raise ValueError(f"{folder / WEIGHTS}: {name} is not finite; {ADVICE}")
