@@ -12,6 +12,20 @@ from ubg.runtime.faults import quoted
 _UNFIT = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+def check_below(path: str, folder: Path) -> None:
+    """Refuse the path of an image that is not below `folder` by its text.
+
+    Raises:
+        ValueError: it is absolute, has `..` in it or a character that no path here may hold.
+    """
+    pure = PurePosixPath(path)
+    if _UNFIT.search(path) or pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(
+            f"image path {quoted(path)} leaves {folder}, or holds a character that no path "
+            "here may hold; correct it"
+        )
+
+
 class ImageFolder:
     """The folder of images of a data set. Links in it are followed, wherever they lead.
 
@@ -35,15 +49,10 @@ class ImageFolder:
             ValueError: it is no file below the folder; without the name of the record.
         """
         folder = self._folder
-        odd = _UNFIT.search(path) is not None
-        if path in self._present and not odd:
+        check_below(path, folder)
+        if path in self._present:
             return path
         pure = PurePosixPath(path)
-        if odd or pure.is_absolute() or ".." in pure.parts:
-            raise ValueError(
-                f"image path {quoted(path)} leaves {folder}, or holds a character that no path "
-                "here may hold; correct it"
-            )
         if str(pure) != path:
             raise ValueError(f"image path {quoted(path)} should be {quoted(str(pure))}; correct it")
         if os.path.isfile(folder / path):  # noqa: PTH113 -- a name too long is no error here

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ubg.data.annotations.image_folder import check_below
 from ubg.data.images.decode import decode_image
 from ubg.data.prepared import NO_IMAGE
 from ubg.params import Image
@@ -44,13 +45,16 @@ def pack_images(
         channels: 3, or 1 for grey.
 
     Raises:
-        ValueError: more than `size.max_broken` images are broken, of the first of which path and
-            reason are told; or somebody whom a caption describes would have no image left.
+        ValueError: a path leaves `images`; more than `size.max_broken` images are broken, of the
+            first of which path and reason are told; or somebody whom a caption describes would have
+            no image left.
     """
     pictured = table[table["image_id"] != NO_IMAGE]
     wanted = pictured.drop_duplicates("image_id").sort_values("image_id")
     ids = wanted["image_id"].tolist()
     paths = wanted["image_path"].tolist()
+    for path in paths:
+        check_below(path, images)  # the table may be from elsewhere than the preparation
     kept, dropped = [], []
     require_space(output, len(ids) * size.height * size.width * channels)
     digest = hashlib.sha256()
