@@ -12,9 +12,10 @@ from spoiled_images import CONTENTS, bomb, picture
 from told import Fault, assert_told, refusal
 
 from ubg.data.annotations.table import read_annotations
-from ubg.data.images.decode import MAX_BYTES, decode_image
+from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
+from ubg.runtime.opening import Kind
 
 SIZE = sections.image(height=32, width=16)
 REMEDY = "; replace it, or allow some with image.max_broken"
@@ -46,16 +47,16 @@ def other_than_bytes(kind, path):
         path.symlink_to(path.name)
     elif kind == "too many bytes":
         with path.open("wb") as file:
-            file.truncate(MAX_BYTES + 1)
+            file.truncate(Kind.IMAGE + 1)
     else:
         assert kind == "nothing"
 
 
 OTHERS = {
-    "folder": "Is a directory",
-    "pipe": "has no bytes",
+    "folder": "is not a file",
+    "pipe": "is not a file",
     "link to itself": "Too many levels of symbolic links",
-    "too many bytes": f"has {MAX_BYTES + 1:,} bytes, more than {MAX_BYTES:,}",
+    "too many bytes": f"has {Kind.IMAGE + 1:,} bytes, more than {Kind.IMAGE.value:,}",
     "nothing": "No such file or directory",
 }
 

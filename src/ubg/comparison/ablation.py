@@ -14,6 +14,7 @@ from ubg.evaluation.queries import METRICS, QueryResults, read_queries, require_
 from ubg.figures.forest import Comparison, difference_cell, why_missing
 from ubg.figures.style import figure
 from ubg.retrieval.bootstrap import Interval, paired_bootstraps
+from ubg.runtime.opening import Kind, read_text
 
 COLUMNS = {
     "r1": "R@1",
@@ -312,10 +313,10 @@ def read_metrics_file(kind: type[M], path: Path, again: str) -> M:
         ValueError: as `read_metrics`.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, Kind.CONFIG))
     except FileNotFoundError:
         raise ValueError(f"{path}: missing; {again}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: cannot be read: {error}; {again}") from None
     try:
         return kind.model_validate(content)

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "clothing.csv"
+COLUMNS = {  # and whether they are numbers
+    "split": False,
+    **dict.fromkeys(("pid", "person", "outfit", "body", "image_id"), True),
+    "identity_caption": False,
+    "clothing_caption": False,
+}
 UNKNOWN = -1  # `body` where a data set does not tell
 
 
@@ -28,7 +34,7 @@ def load_clothing(folder: str | Path) -> "pd.DataFrame":
         "only data sets with identity and clothing captions have it, from "
         "`dvc repro prepare_annotations`"
     )
-    return read_table(Path(folder) / FILE, remedy)
+    return read_table(Path(folder) / FILE, remedy, COLUMNS)
 
 
 def identity_ceiling(clothing: "pd.DataFrame", split: str, sought: str = "pid") -> float:

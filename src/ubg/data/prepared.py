@@ -1,14 +1,19 @@
 """The prepared table on disk: one row per caption, as `prepare_annotations` leaves it."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ubg.runtime.opening import Kind, check_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PREPARED = Path("data/prepared")
 OTHERS = Path("data/others")  # of data sets that are only tested on, a folder each
+# What every table has, and whether it is a number.
+COLUMNS = {"split": False, "pid": True, "image_id": True, "image_path": False, "caption": False}
 NO_IMAGE = -1  # `image_id` of a caption that describes a person and no image in particular
 
 
@@ -49,17 +54,17 @@ def load_prepared(folder: str | Path) -> "pd.DataFrame":
     Raises:
         ValueError: there is no such table.
     """
-    return read_table(
-        Path(folder) / "annotations.csv", "make it with `dvc repro prepare_annotations`"
-    )
+    path = Path(folder) / "annotations.csv"
+    return read_table(path, "make it with `dvc repro prepare_annotations`", COLUMNS)
 
 
-def read_table(path: Path, remedy: str) -> "pd.DataFrame":
+def read_table(path: Path, remedy: str, columns: Mapping[str, bool]) -> "pd.DataFrame":
     """A table that `write_table` wrote, with a row at least.
 
     Args:
         path: of the table.
         remedy: ends the message.
+        columns: that it must have, and whether they hold numbers.
 
     Raises:
         ValueError: it cannot be read.
@@ -67,11 +72,36 @@ def read_table(path: Path, remedy: str) -> "pd.DataFrame":
     import pandas as pd
 
     try:
+        check_file(path, Kind.TABLE)
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
             # Numbers alone are unquoted. Not pandas' reader, which takes a caption "NA" for none.
-            header, first, *others = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
-    except (OSError, ValueError) as error:
+            header, *rows = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC, strict=True)
+        _check_rows(header, rows, columns)
+        table = pd.DataFrame(rows, columns=header, dtype=object)
+        numbers = [name for name, value in zip(header, rows[0], strict=True) if _is_number(value)]
+        return table.astype(dict.fromkeys(numbers, "int64"))
+    except (OSError, ValueError, OverflowError, csv.Error) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {remedy}") from None
-    table = pd.DataFrame([first, *others], columns=header, dtype=object)
-    numbers = [name for name, value in zip(header, first, strict=True) if isinstance(value, float)]
-    return table.astype(dict.fromkeys(numbers, "int64"))
+
+
+def _check_rows(
+    header: list[str], rows: list[list[Any]], columns: Mapping[str, bool]
+) -> None:
+    """Refuse a table without rows or columns, or with rows of other fields than the first."""
+    if not rows:
+        raise ValueError("it has no rows")
+    if missing := [name for name in columns if name not in header]:
+        raise ValueError(f"it has no column {missing[0]!r}")
+    if len(set(header)) < len(header):
+        raise ValueError("it has a column twice")
+    kinds = [_is_number(value) for value in rows[0]]
+    kinds_asked = dict(zip(header, kinds, strict=False))
+    if wrong := [name for name, number in columns.items() if kinds_asked.get(name) != number]:
+        raise ValueError(f"column {wrong[0]!r} holds another kind of value")
+    for number, row in enumerate(rows):
+        if len(row) != len(header) or [_is_number(value) for value in row] != kinds:
+            raise ValueError(f"row {number} has other fields than the first row, or an open quote")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.runtime.opening import Kind, read_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -76,10 +78,10 @@ def read_queries(path: str | Path) -> QueryResults:
         ValueError: see `parse_queries`; also a file that cannot be read.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(Path(path), Kind.TABLE)
     except FileNotFoundError:
         raise ValueError(f"{path}: missing; run the evaluation of this system again") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from None
     return parse_queries(text, str(path))
 
@@ -104,7 +106,7 @@ def parse_queries(text: str, source: str) -> QueryResults:
             io.StringIO(body), delimiter=",", ndmin=2, comments=None, max_rows=MAX_QUERIES + 1
         )
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+        raise ValueError(f"{source}: {str(error)[:300]}") from None
     if len(values) > MAX_QUERIES:
         raise ValueError(f"{source}: holds more than {MAX_QUERIES:,} queries")
     if values.shape[1] != len(INTEGERS) + len(SHARES):

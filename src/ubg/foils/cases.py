@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from ubg.params import Section
 from ubg.runtime.files import write_json
+from ubg.runtime.opening import Kind, read_bytes
 
 FOILS = Path("data/foils")
 Number = Annotated[int, Field(ge=0, lt=2**31)]
@@ -123,12 +124,12 @@ def read_cases(folder: Path) -> tuple[list[Case], bool]:
     """
     path, advice = folder / "cases.json", "make it with `dvc repro make_foils`"
     try:
-        content = CaseFile.model_validate_json(path.read_bytes(), strict=True)
+        content = CaseFile.model_validate_json(read_bytes(path, Kind.TABLE), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(map(str, fault["loc"])) or "(top level)"
         raise ValueError(f"{path}: {key}: {fault['msg']}; {advice}") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {advice}") from None
     return list(content.cases), content.drawn
 

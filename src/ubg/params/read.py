@@ -1,6 +1,7 @@
 """From a YAML file to a typed section, or to one line for each fault."""
 
 import re
+import reprlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,6 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from ubg.params.section import Section
+from ubg.runtime.bounded_yaml import BoundedLoader
+from ubg.runtime.opening import Kind, read_text
 
 S = TypeVar("S", bound=Section)
 
@@ -33,18 +36,20 @@ def _one_line(shown: Path, fault: Any) -> str:
         return f"{shown}: {key}: unknown key; remove it or correct its spelling"
     if fault["type"] == "missing":
         return f"{shown}: {key}: missing; add it"
-    value = repr(fault["input"])
+    value = reprlib.repr(fault["input"])
     value = value if len(value) <= 80 else value[:77] + "..."
     return f"{shown}: {key}: {value} is not allowed: {fault['msg']}"
 
 
 def _read_yaml(path: Path, shown: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, Kind.CONFIG)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{shown}: cannot be read: {error}") from None
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader subclass
+    except RecursionError:
+        raise ValueError(f"{shown}: is nested too deeply") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
@@ -52,17 +57,19 @@ def _read_yaml(path: Path, shown: Path) -> Any:
         raise ValueError(f"{shown}{where}: {problem}") from None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(BoundedLoader):
     """YAML 1.2 floats (`1e-5` is a number) and no duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key.value, str):
+                continue
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"key {key!r} is given twice",
-                    problem_mark=node.value[position][0].start_mark,
+                    problem=f"key {key.value[:80]!r} is given twice", problem_mark=key.start_mark
                 )
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.data.annotations.shuffle import Shuffler
+from ubg.runtime.opening import Kind, check_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,7 @@ def _with_texts_of(table: "pd.DataFrame", source: NDArray[np.int64]) -> "pd.Data
 def _read_permutation(path: Path, count: int) -> NDArray[np.int64]:
     advice = "take the file that was made from these annotations, and keep their order"
     try:
+        check_file(path, Kind.ARRAY)
         index = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = getattr(error, "strerror", None) or "no array that NumPy saved without objects"

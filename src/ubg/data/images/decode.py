@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ubg.runtime.opening import Kind, check_file
+
 MAX_PIXELS = 64_000_000
-MAX_BYTES = 256 * 2**20
+MAX_SIDE = 2**15
+MAX_WORK = 10**9  # pixels of all scans of a JPEG: ten seconds
+SCAN_BYTES = 10
 LARGE_PIXELS = 4_000_000
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 
@@ -30,7 +34,8 @@ def decode_image(
 
     Raises:
         ValueError: the file cannot be read, is no image or a truncated one, or is larger than
-            `MAX_PIXELS` or `MAX_BYTES`; path and reason are named. Or a picture holds fractions.
+            allowed, in bytes, pixels, one side, or scans of a JPEG; path and reason are named. Or
+            a picture holds fractions.
     """
     if isinstance(source, Image.Image):
         return _pixels(source, height, width, channels)
@@ -54,16 +59,24 @@ def read_header(source: str | Path) -> tuple[int, int, str]:
 def _opened(source: str | Path) -> Iterator[Image.Image]:
     """The image, of which the header alone has been read; what PIL raises becomes a ValueError."""
     try:
-        size = Path(source).stat().st_size
+        size = check_file(Path(source), Kind.IMAGE)
         if size == 0:
             raise ValueError("has no bytes")
-        if size > MAX_BYTES:
-            raise ValueError(f"has {size:,} bytes, more than {MAX_BYTES:,}")
         with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
                 raise ValueError(
                     f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}"
                 )
+            if max(image.size) > MAX_SIDE:
+                raise ValueError(
+                    f"has {image.width}x{image.height} pixels, more than {MAX_SIDE:,} on a side"
+                )
+            # Each scan goes through all pixels, and takes a few bytes at least.
+            if image.format == "JPEG" and pixels * (size // SCAN_BYTES) > MAX_WORK:
+                scans = Path(source).read_bytes().count(b"\xff\xda")
+                if pixels * scans > MAX_WORK:
+                    raise ValueError(f"has {scans:,} scans of {pixels:,} pixels; save it anew")
             yield image
             return
     except Image.UnidentifiedImageError:
@@ -73,6 +86,7 @@ def _opened(source: str | Path) -> Iterator[Image.Image]:
     except Exception as error:
         # What PIL raises on damaged files is not the same in any two formats.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = reason.removeprefix(f"{source}: ")[:300]
     raise ValueError(f"{source}: {reason}")
 
 

@@ -7,16 +7,39 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.data.prepared import NO_IMAGE
+from ubg.runtime.opening import Kind, check_file, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
 IMAGES = Path("data/images")
+Side = Annotated[int, Field(ge=1, le=2**15)]
+
+
+class _Index(BaseModel):
+    """What `index.json` is asked for."""
+
+    model_config = ConfigDict(strict=True)
+    height: Side
+    width: Side
+    channels: Literal[1, 3]
+    fingerprint: Annotated[str, Field(max_length=64)]
+
+
+def _read_ids(path: Path) -> NDArray[np.int64]:
+    check_file(path, Kind.ARRAY)
+    ids = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(ids, np.ndarray) or ids.dtype != np.int64 or ids.ndim != 1:
+        raise ValueError("image_ids.npy is no list of int64")
+    if not len(ids) or not (ids[1:] > ids[:-1]).all():
+        raise ValueError("image_ids.npy names no image, or does not ascend")
+    return np.array(ids)
 
 
 class ImagePack:
@@ -39,16 +62,18 @@ class ImagePack:
         self._file = -1
         advice = "make it again with `dvc repro`"
         try:
-            index: dict[str, Any] = json.loads((self._folder / "index.json").read_text("utf-8"))
-            self.image_ids: NDArray[np.int64] = np.load(
-                self._folder / "image_ids.npy", allow_pickle=False
+            index = _Index.model_validate(
+                json.loads(read_text(self._folder / "index.json", Kind.TABLE))
             )
-            self.height: int = index["height"]
-            self.width: int = index["width"]
-            self.channels: int = index["channels"]
-            self.fingerprint: str = index["fingerprint"]
-            size = (self._folder / "images.u8").stat().st_size
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.image_ids = _read_ids(self._folder / "image_ids.npy")
+            self.height, self.width, self.channels = index.height, index.width, index.channels
+            self.fingerprint = index.fingerprint
+            size = check_file(self._folder / "images.u8", Kind.PACK)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            reason = f"index.json: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            raise ValueError(f"{self._folder}: is no image pack ({reason}); {advice}") from None
+        except (OSError, ValueError, EOFError, RecursionError) as error:
             raise ValueError(f"{self._folder}: is no image pack ({error}); {advice}") from None
         self._image_bytes = self.height * self.width * self.channels
         if size != len(self.image_ids) * self._image_bytes:

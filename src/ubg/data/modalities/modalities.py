@@ -19,6 +19,24 @@ if TYPE_CHECKING:
 MODALITIES = Path("data/modalities")
 CHANNELS = {"nir": 1, "cp": 3, "sk": 1}  # infrared, colour pencil, sketch; as they are packed
 
+# Of each table, and whether it is a number.
+COLUMNS = {
+    "images": {
+        "split": False,
+        "pid": True,
+        "image_id": True,
+        "modality": False,
+        "image_path": False,
+    },
+    "queries": {
+        "split": False,
+        "kind": False,
+        "pid": True,
+        "caption": False,
+        **dict.fromkeys(CHANNELS, True),
+    },
+}
+
 
 @dataclass(frozen=True)
 class Modalities:
@@ -56,8 +74,8 @@ def load_modalities(folder: str | Path) -> Modalities:
     """
     folder = Path(folder)
     remedy = "make it with `dvc repro prepare_modalities`"
-    tables = {name: folder / f"{name}.csv" for name in ("images", "queries")}
-    images, queries = (read_table(path, remedy) for path in tables.values())
+    tables = {name: folder / f"{name}.csv" for name in COLUMNS}
+    images, queries = (read_table(path, remedy, COLUMNS[name]) for name, path in tables.items())
     packs = {name: ImagePack(folder / name) for name in CHANNELS}
     parts = [file_fingerprint(path) for path in tables.values()]
     parts += [pack.fingerprint for pack in packs.values()]

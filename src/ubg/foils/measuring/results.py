@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.runtime.opening import Kind, read_text
+
 if TYPE_CHECKING:
     from ubg.foils.cases import Case
 
@@ -54,13 +56,13 @@ def read_results(path: Path) -> FoilResults:
     """
     again = "run the evaluation of this system again"
     try:
-        header, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8")))
+        header, *rows = csv.reader(io.StringIO(read_text(path, Kind.TABLE)), strict=True)
         if tuple(header[:2]) != NAMES:
             raise ValueError(f"its first columns must be {', '.join(NAMES)}")
         values = np.array([row[1:] for row in rows], np.int64).reshape(len(rows), len(header) - 1)
     except FileNotFoundError:
         raise ValueError(f"{path}: missing; {again}") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: {error}; {again}") from None
+    except (OSError, ValueError, OverflowError, IndexError, csv.Error) as error:
+        raise ValueError(f"{path}: {str(error)[:300]}; {again}") from None
     right = {name: values[:, place] == 1 for place, name in enumerate(header[2:], 1)}
     return FoilResults(np.array([row[0] for row in rows], np.str_), values[:, 0], right)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-MAX_FILE_BYTES = 2**30
+from ubg.runtime.opening import Kind, check_file
+
 MAX_RECORDS = 5_000_000
 MAX_RECORD_CHARACTERS = 2**20
 
@@ -22,11 +23,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
         ValueError: it is missing, cannot be read, is no plain file or has too many bytes.
     """
     try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise ValueError(f"{path}: is not a file; put the annotations there")
-        if size > MAX_FILE_BYTES:
-            raise ValueError(f"{path}: has {size:,} bytes, more than {MAX_FILE_BYTES:,}; split it")
+        check_file(path, Kind.TABLE)
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield file
     except OSError as error:

@@ -1,0 +1,181 @@
+"""Files that are no files, too large, or dear to read: refused before anything reads them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ubg.data.annotations.formats.text_file import open_text
+from ubg.data.images.decode import decode_image
+from ubg.data.images.image_pack import ImagePack
+from ubg.data.images.pack import pack_images
+from ubg.data.prepared import load_prepared
+from ubg.evaluation.queries import read_queries
+from ubg.foils.cases import read_cases
+from ubg.foils.measuring.results import read_results
+from ubg.params import load_params
+from ubg.runtime.opening import Kind, read_json
+from ubg.towers.sources import read_state_dict
+from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
+from ubg.vqgan.model.taming import read_config
+
+ROOT = Path(__file__).parents[2]
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+HEADER = '"split","pid","raw_id","image_id","image_path","caption_id","caption"\n'
+ROW = '"train",0,1,0,"a.jpg",0,"A man."\n'
+
+
+def open_annotations(path):
+    with open_text(path) as file:
+        file.read()
+
+
+READERS = {
+    "config.json": lambda path: read_json(path),
+    "model.bin": read_state_dict,
+    "model.safetensors": read_state_dict,
+    "annotations.csv": lambda path: load_prepared(path.parent),
+    "index.json": lambda path: ImagePack(path.parent),
+    "queries.csv": read_queries,
+    "foils.csv": read_results,
+    "cases.json": lambda path: read_cases(path.parent),
+    "image.png": lambda path: decode_image(path, 4, 4),
+    "reid_raw.json": open_annotations,
+    "model.yaml": read_config,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "socket's end"])
+def test_what_is_no_regular_file_is_not_read(tmp_path, name, kind):
+    path = tmp_path / name
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/full")
+    with pytest.raises(ValueError, match=r"is not a file") as caught:
+        READERS[name](path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_larger_than_its_kind_is_not_read(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(Kind.WEIGHTS + 1)  # a hole, which takes no room
+    with pytest.raises(ValueError, match=r"has 137,438,953,473 bytes, more than") as caught:
+        READERS[name](tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["config.json", "encoder.safetensors"])
+def test_pipes_in_a_folder_of_a_vqgan(tmp_path, file):
+    os.mkfifo(tmp_path / file)
+    for read in (load_vqgan, vqgan_fingerprint):
+        with pytest.raises(ValueError, match=r"is not a file|cannot be read"):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize("text", [LAUGHS, "a: &a [*a]", "[" * 10**5, "a: 1\n" * 10**5])
+def test_yaml_of_aliases_or_many_values_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"^params\.yaml") as caught:
+        load_params(tmp_path)
+    assert len(str(caught.value)) < 1000
+    assert "\n" not in str(caught.value)
+
+
+def test_messages_about_a_value_are_of_bounded_length(tmp_path):
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("seed: 0", "seed: [" + "1, " * 10**5 + "]"))
+    with pytest.raises(ValueError, match=r"params\.yaml") as caught:
+        load_params(tmp_path)
+    assert len(str(caught.value)) < 5000
+
+
+def test_a_progressive_jpeg_of_many_scans_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "x.jpg"
+    Image.new("L", (6000, 6000)).save(path, progressive=True, quality=1)
+    data = path.read_bytes()
+    start, end = data.index(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    path.write_bytes(data[:start] + data[start:end] * 200 + data[end:])
+    with pytest.raises(ValueError, match=r"x\.jpg: has [0-9,]+ scans of 36,000,000 pixels"):
+        decode_image(path, 4, 4)
+
+
+def test_an_image_of_one_long_row_is_refused(tmp_path):
+    Image.new("1", (2**15 + 1, 1)).save(tmp_path / "x.png")
+    with pytest.raises(ValueError, match=r"has 32769x1 pixels, more than 32,768 on a side"):
+        decode_image(tmp_path / "x.png", 4, 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        HEADER,
+        HEADER + ROW + '"train",0,1,0,"a.jpg",0,"A man with an open quote.\n' + ROW * 3,
+        HEADER + ROW + '"train",0,1\n',
+        HEADER + ROW.replace(",0,1", ",nan,1"),
+        HEADER + ROW.replace(",0,1", ",1e40,1"),
+        HEADER + ROW.replace('"train"', "7"),
+        HEADER.replace("pid", "x") + ROW,
+        HEADER.replace("raw_id", "pid") + ROW,
+    ],
+)
+def test_a_prepared_table_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "annotations.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"annotations\.csv: cannot be read") as caught:
+        load_prepared(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["../secret.png", "/tmp/secret.png", "a/../../secret.png", "a\0b"])
+def test_packing_reads_nothing_outside_of_the_images(tmp_path, path):
+    """Also where some images may be broken: the table is another than was prepared."""
+    Image.new("RGB", (4, 4)).save(tmp_path / "secret.png")
+    (tmp_path / "imgs").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "imgs" / "a.png")
+    (tmp_path / "annotations.csv").write_text(
+        HEADER + ROW.replace("a.jpg", "a.png") + ROW.replace("a.jpg", path).replace(",1,0", ",1,1")
+    )
+    size = load_params().preset.image.model_copy(update={"max_broken": 5})
+    with pytest.raises(ValueError, match=r"image path .* leaves"):
+        pack_images(load_prepared(tmp_path), tmp_path / "imgs", size, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+def test_weights_that_are_not_finite_are_refused(tmp_path, name, value):
+    from safetensors.torch import save_file
+
+    weights = {"a": torch.zeros(3), "b": torch.tensor([0.0, value])}
+    (torch.save if name == "w.pt" else save_file)(weights, tmp_path / name)
+    with pytest.raises(ValueError, match=r"weight 'b' is not finite"):
+        read_state_dict(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"hello world", b"", b"PK\x05\x06" + bytes(18), b"\x80\x02."])
+def test_texts_and_broken_archives_are_no_weights(tmp_path, content):
+    (tmp_path / "w.bin").write_bytes(content)
+    with pytest.raises(ValueError, match=r"w\.bin: cannot be read as weights") as caught:
+        read_state_dict(tmp_path / "w.bin")
+    assert "\n" not in str(caught.value)
+
+
+def test_ids_of_a_pack_are_checked(tmp_path):
+    (tmp_path / "index.json").write_text('{"height": 1, "width": 1, "fingerprint": "x"}')
+    (tmp_path / "images.u8").write_bytes(bytes(6))
+    for ids in (np.array([1, 0]), np.array([0.0, 1.0]), np.array([[0, 1]]), np.array([], np.int64)):
+        np.save(tmp_path / "image_ids.npy", ids)
+        with pytest.raises(ValueError, match="is no image pack"):
+            ImagePack(tmp_path)
