@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ubg.losses import sdm_loss
+from ubg.losses import cmpm_loss, itc_loss, sdm_loss
 
 EPSILON = 1e-8
 
@@ -136,3 +136,21 @@ def test_gradients_are_finite_at_the_scale_of_the_paper():
     sdm_loss(images, texts, torch.arange(8), torch.tensor(50.0)).backward()
     assert images.grad.isfinite().all()
     assert images.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("loss", [sdm_loss, itc_loss, cmpm_loss])
+def test_features_of_any_length_and_none_at_all(loss):
+    """The length of a row plays no part, but in CMPM, which only has to be finite then."""
+    generator = torch.Generator().manual_seed(0)
+    images, texts = torch.randn(2, 5, 7, generator=generator)
+    rest = () if loss is cmpm_loss else (10.0,)
+    pids = () if loss is itc_loss else (torch.arange(5),)
+    long = (1e30 * images).requires_grad_()
+    found = loss(long, 1e30 * texts, *pids, *rest)
+    found.backward()
+    assert torch.isfinite(found)
+    assert torch.isfinite(long.grad).all()
+    if loss is not cmpm_loss:
+        torch.testing.assert_close(found, loss(images, texts, *pids, *rest))
+    with pytest.raises(ValueError, match="a batch without rows has no loss"):
+        loss(images[:0], texts[:0], *(p[:0] for p in pids), *rest)

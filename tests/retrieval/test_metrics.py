@@ -361,3 +361,25 @@ def test_image_that_no_text_describes_is_found_by_texts_and_asks_for_none(second
 def test_text_of_nobody_is_an_error_of_both_directions():
     with pytest.raises(ValueError, match=r"text 0 \(pid 1\) has no match in image_pids"):
         bidirectional_metrics(FEATURES, FEATURES[2:], PIDS, PIDS[2:])
+
+
+@pytest.mark.parametrize("length", [1e-200, 1e-310, 1e200, 3e307])
+def test_rows_of_any_length_are_ranked_by_their_direction(length):
+    rng = np.random.default_rng(0)
+    queries, gallery = rng.normal(size=(6, 4)), rng.normal(size=(9, 4))
+    pids = np.arange(6), np.arange(9) % 6
+    expected = retrieval_metrics(queries, gallery, *pids)
+    assert retrieval_metrics(queries * length / 4, gallery / 4 * length, *pids) == expected
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "datetime64[s]", "<U3", object, "bool"])
+def test_features_that_are_no_real_numbers_are_refused(dtype):
+    features = np.ones((3, 2), int).astype(dtype)
+    with pytest.raises(ValueError, match=r"query_features: .* are no numbers"):
+        retrieval_metrics(features, np.eye(3, 2), np.arange(3), np.arange(3))
+
+
+def test_ids_beyond_64_bits_are_refused_and_do_not_wrap_around():
+    pids = np.array([0, 1, 2**64 - 1], np.uint64)
+    with pytest.raises(ValueError, match="query_pids: 18446744073709551615 does not fit"):
+        retrieval_metrics(np.eye(3), np.eye(3), pids, np.array([0, 1, -1]))

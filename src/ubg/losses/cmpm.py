@@ -1,9 +1,8 @@
 """Cross-modal projection matching."""
 
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from ubg.losses.matching import float32_product, matching_divergence
+from ubg.losses.matching import float32_product, matching_divergence, unit_rows
 
 
 def cmpm_loss(
@@ -32,8 +31,8 @@ def cmpm_loss(
     """
     text_pids = pids if text_pids is None else text_pids
     labels_NM = (pids[:, None] == text_pids[None, :]).float()
-    image_on_text_NM = float32_product(image_features, normalize(text_features.float(), dim=1))
-    text_on_image_MN = float32_product(text_features, normalize(image_features.float(), dim=1))
+    image_on_text_NM = float32_product(image_features, unit_rows(text_features))
+    text_on_image_MN = float32_product(text_features, unit_rows(image_features))
     return matching_divergence(image_on_text_NM, labels_NM) + matching_divergence(
         text_on_image_MN, labels_NM.T
     )

@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
-from ubg.losses.matching import float32_product
+from ubg.losses.matching import float32_product, unit_rows
 
 
 def itc_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor | float) -> Tensor:
@@ -21,9 +21,7 @@ def itc_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor 
     Source: Radford et al., "Learning Transferable Visual Models From Natural Language
     Supervision", arXiv 2103.00020, figure 3.
     """
-    cosine_BB = float32_product(
-        normalize(image_features.float(), dim=1), normalize(text_features.float(), dim=1)
-    )
+    cosine_BB = float32_product(unit_rows(image_features), unit_rows(text_features))
     logits_BB = logit_scale * cosine_BB
     pairs_B = torch.arange(len(logits_BB), device=logits_BB.device)
     return (cross_entropy(logits_BB, pairs_B) + cross_entropy(logits_BB.T, pairs_B)) / 2

@@ -2,8 +2,24 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 EPSILON = 1e-8
+LONG = 1e15  # a longer number's square may be no float32
+
+
+def unit_rows(features_ND: Tensor) -> Tensor:
+    """The rows at unit length in float32, however long they are.
+
+    Raises:
+        ValueError: there is no row.
+    """
+    if not len(features_ND):
+        raise ValueError("features: a batch without rows has no loss; leave it out")
+    features_ND = features_ND.float()
+    # Divides by 1, which changes no bit, where no number is that large.
+    shrink_N1 = (features_ND.detach().abs().amax(dim=1, keepdim=True) / LONG).clamp(min=1)
+    return normalize(features_ND / shrink_N1, dim=1)
 
 
 def float32_product(rows: Tensor, columns: Tensor) -> Tensor:

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from ubg.losses.matching import float32_product, matching_divergence
+from ubg.losses.matching import float32_product, matching_divergence, unit_rows
 
 
 def sdm_loss(
@@ -48,8 +47,6 @@ def sdm_loss(
         same_image_NM = image_ids[:, None] == text_image_ids[None, :]
         labels_NM = torch.where(same_image_NM, 1.0, same_identity * labels_NM)
 
-    cosine_NM = float32_product(
-        normalize(image_features.float(), dim=1), normalize(text_features.float(), dim=1)
-    )
+    cosine_NM = float32_product(unit_rows(image_features), unit_rows(text_features))
     logits_NM = logit_scale * cosine_NM
     return matching_divergence(logits_NM, labels_NM) + matching_divergence(logits_NM.T, labels_NM.T)

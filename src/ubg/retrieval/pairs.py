@@ -63,8 +63,12 @@ def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor)
             f"{name}_pids: shape {pids_N.shape} of {pids_N.dtype} for {len(features_ND)} rows of "
             f"{name}_features; give one integer per row"
         )
+    if features_ND.dtype.kind not in "fiu":
+        raise ValueError(f"{name}_features: {features_ND.dtype} are no numbers; give real ones")
+    if pids_N.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name}_pids: {pids_N.max()} does not fit 64 bits; number them anew")
     dtype = np.float32 if features_ND.dtype == np.float32 else np.float64
-    features_ND = np.ascontiguousarray(features_ND, dtype)
+    features_ND = _of_safe_length(np.ascontiguousarray(features_ND, dtype))
     codes_ND = np.empty(features_ND.shape, np.int32)
     rounded_ND = np.empty(features_ND.shape, np.float32)
     parts = split(len(features_ND))
@@ -77,6 +81,20 @@ def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor)
             row = part.start + broken
             raise ValueError(f"{name}_features: row {row} is not finite; check the encoder")
     return Side(name, codes_ND, rounded_ND, pids_N.astype(np.int64))
+
+
+def _of_safe_length(features_ND: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The rows, at another length where their squares would be no normal float64."""
+    if features_ND.dtype == np.float32:
+        return features_ND
+    largest_N = np.abs(features_ND).max(axis=1)
+    unsafe_N = ((largest_N < 1e-140) & (largest_N > 0)) | (largest_N > 1e140)
+    unsafe_N &= np.isfinite(largest_N)
+    if not unsafe_N.any():
+        return features_ND
+    features_ND = features_ND.copy()
+    features_ND[unsafe_N] /= largest_N[unsafe_N, None]
+    return features_ND
 
 
 def read_added(added_TI: "Array | None", texts: int, images: int) -> NDArray[np.float32]:
