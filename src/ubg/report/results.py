@@ -32,7 +32,7 @@ def results_section(sources: Sources) -> Section:
         "rows": [_row(row) for row in rows],
         "weights": _weights(sources),
         "note": INTERVAL_NOTE,
-        "why_missing": why_missing(found for row in rows for found in (row.intervals or {}).values()),
+        "missing": why_missing(found for row in rows for found in (row.intervals or {}).values()),
     }
     steps = [row for row in rows if row.intervals is not None]
     drawings = {}
