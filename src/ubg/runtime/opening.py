@@ -10,7 +10,10 @@ import os
 import stat
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NESTED = 32  # lists and objects within each other in a JSON file
 
@@ -73,6 +76,25 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: is not a JSON object; give the model's own file")
     return values
+
+
+def read_array(path: Path) -> "NDArray[Any]":
+    """An array that NumPy saved, on the disk until it is asked for.
+
+    Raises:
+        OSError: there is no file.
+        ValueError: it is not regular, too large, or no such array.
+    """
+    import numpy as np
+
+    check_file(path, Kind.ARRAY)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header is parsed as Python, and fails as that does
+        raise ValueError(f"{path}: no array that NumPy saved without objects") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path}: no array that NumPy saved, but several")
+    return array
 
 
 def _refuse_constant(name: str) -> None:

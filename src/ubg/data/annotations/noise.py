@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.data.annotations.shuffle import Shuffler
-from ubg.runtime.opening import Kind, check_file
+from ubg.runtime.opening import read_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,14 +105,13 @@ def _with_texts_of(table: "pd.DataFrame", source: NDArray[np.int64]) -> "pd.Data
 def _read_permutation(path: Path, count: int) -> NDArray[np.int64]:
     advice = "take the file that was made from these annotations, and keep their order"
     try:
-        check_file(path, Kind.ARRAY)
-        index = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "no array that NumPy saved without objects"
+        index = read_array(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{path}: ")
         raise ValueError(
             f"noise.index: {path}: cannot be read: {reason}; put the file there"
         ) from None
-    if not isinstance(index, np.ndarray) or index.ndim != 1 or index.dtype.kind not in "iu":
+    if index.ndim != 1 or index.dtype.kind not in "iu":
         raise ValueError(f"noise.index: {path}: is no list of whole numbers; {advice}")
     if len(index) != count:
         raise ValueError(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.data.prepared import NO_IMAGE
-from ubg.runtime.opening import Kind, check_file, read_text
+from ubg.runtime.opening import Kind, check_file, read_array, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +33,8 @@ class _Index(BaseModel):
 
 
 def _read_ids(path: Path) -> NDArray[np.int64]:
-    check_file(path, Kind.ARRAY)
-    ids = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(ids, np.ndarray) or ids.dtype != np.int64 or ids.ndim != 1:
+    ids = read_array(path)
+    if ids.dtype != np.int64 or ids.ndim != 1:
         raise ValueError("image_ids.npy is no list of int64")
     if not len(ids) or not (ids[1:] > ids[:-1]).all():
         raise ValueError("image_ids.npy names no image, or does not ascend")
