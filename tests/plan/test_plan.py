@@ -346,4 +346,4 @@ def test_command_refuses_an_unknown_system():
     command = [sys.executable, "stages/plan.py", "phase9"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "'phase9' is unknown; choose from irra" in done.stderr
+    assert "'phase9' is unknown; choose from clip_mer" in done.stderr

@@ -148,7 +148,7 @@ def test_saved_model_has_no_classifier_and_the_embeddings_of_the_trained_one(tmp
     model.eval()
     save_weights(tmp_path / "model.safetensors", model.saved_parts()["model"])
     torch.manual_seed(9)
-    again = build_model("clip_mer", scale, VOCABULARY, model.vision_configs()).eval()
+    again = build_model("clip_mer", scale, VOCABULARY, model.tower_configs()).eval()
     load_model(again, tmp_path / "model.safetensors")
     assert not any(name.startswith("objective") for name in again.state_dict())
     with torch.inference_mode():

@@ -59,13 +59,11 @@ class QueryFusion(nn.Module):
         """Unit vectors [B, D].
 
         Args:
-            tokens_BPTD: of the parts in the order of `PARTS`, of any length.
+            tokens_BPTD: of the parts in the order of `PARTS`; a longer one counts for more.
             present_BP: bool, which parts there are, at least one; the other tokens are not read.
         """
-        batch, _, length, width = tokens_BPTD.shape
-        # Tokens of the size that layer norms are made for.
-        unit_BPTD = width**0.5 * F.normalize(tokens_BPTD.float(), dim=-1)
-        there_BPTD = torch.where(present_BP[..., None, None], unit_BPTD, 0.0)
+        batch, _, length, _ = tokens_BPTD.shape
+        there_BPTD = torch.where(present_BP[..., None, None], tokens_BPTD.float(), 0.0)
         mask_BL = present_BP[..., None].expand(-1, -1, length).reshape(batch, -1)
         placed_BPTD = there_BPTD + self.part_embedding[:, None]
         hidden_BLD = self.transformer(
