@@ -53,3 +53,24 @@ def test_nothing_is_lost_doubled_or_different(tmp_path):
     assert len(found[0]) == 60
     np.testing.assert_array_equal(found[1], expected[1])
     np.testing.assert_array_equal(found[2], expected[2])
+
+
+BREAKS_OFF = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the commit
+database.execute("BEGIN IMMEDIATE")
+database.execute("UPDATE images SET camera = hex(randomblob(3000))")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_reader_undoes_a_transaction_that_was_broken_off(tmp_path):
+    draw_folder(tmp_path / "imgs", 20)
+    save_model(tmp_path)
+    gallery = tmp_path / "gallery"
+    assert start(tmp_path, gallery).wait() == 0
+    before = contents(gallery)[0]
+    subprocess.run([sys.executable, "-c", BREAKS_OFF, gallery / "gallery.sqlite"], check=False)
+    assert (gallery / "gallery.sqlite-journal").stat().st_size > 0
+    assert contents(gallery)[0] == before

@@ -214,7 +214,7 @@ def test_an_engine_finds_the_same_with_what_came_after_it_was_made(place, search
     index(place / "gallery", Request([]))
     exact = searcher.reopened()
     approximate = searcher.reopened()
-    approximate.engine = open_file(approximate.gallery)
+    approximate.use(open_file(approximate.gallery))
     for terms in ([], ["camera=1"], ["path=cam9/*"]):
         wanted = Filter.parse(terms)
         for query in (Query.parse("a"), Query(like=[2])):

@@ -119,9 +119,9 @@ def _search(arguments: argparse.Namespace) -> None:
     with Gallery.open(arguments.gallery) as gallery:
         searcher = Searcher(gallery, arguments.model, arguments.both_scores)
         if arguments.server:
-            searcher.engine = open_server(gallery, arguments.server)
+            searcher.use(open_server(gallery, arguments.server))
         elif arguments.approximate:
-            searcher.engine = open_file(gallery)
+            searcher.use(open_file(gallery))
         (results,) = searcher.search(searcher.encode([query]), page, wanted)
         shown = arguments.sentence or "like an image"
         if arguments.json:

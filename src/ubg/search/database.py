@@ -59,7 +59,8 @@ def reading(gallery: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         ValueError: the file is missing or damaged.
     """
-    with _connected(gallery, "ro") as database:
+    with _connected(gallery) as database:
+        database.execute("PRAGMA query_only = 1")
         database.execute("BEGIN")
         yield database
 
@@ -71,7 +72,7 @@ def writing(gallery: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         ValueError: as `reading`.
     """
-    with _connected(gallery, "rw") as database:
+    with _connected(gallery) as database:
         database.execute("BEGIN IMMEDIATE")
         yield database
         database.execute("UPDATE state SET version = version + 1")
@@ -79,11 +80,12 @@ def writing(gallery: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _connected(gallery: Path, mode: str) -> Iterator[sqlite3.Connection]:
+def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
+    # Readers too may write: the first one after a killed writer undoes what that one had begun.
     path = (gallery / DATABASE).resolve()
     try:
         database = sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
         )
         try:
             yield database

@@ -103,7 +103,12 @@ class Searcher:
         self.model = ubg.load(folder, device, both_scores)
         self.calibration = read_calibration(gallery.path, gallery.manifest, both_scores)
 
-        self.engine: Index | None = None
+        self._engine: Index | None = None
+        self._newest = 0
+
+    def use(self, engine: Index) -> None:
+        """Rank the cosine by what an engine finds, and exactly among what it does not have yet."""
+        self._engine, self._newest = engine, engine.newest()
 
     def reopened(self) -> "Searcher":
         """The same model on the gallery as it is now."""
@@ -168,7 +173,7 @@ class Searcher:
     ) -> list[Results]:
         """One page of the results of each query, best first, ties to the lower id.
 
-        Exact; with an `engine`, as exact as that one is. Does not depend on the other queries.
+        Exact; with an engine, as exact as that one is. Does not depend on the other queries.
 
         Args:
             encoded: by `encode`, of this gallery.
@@ -181,12 +186,12 @@ class Searcher:
         page = page or Page()
         allowed_N = self.gallery.allowed_rows(filter)
         depth, total = page.offset + page.top, int(np.count_nonzero(allowed_N))
-        if self.engine is None or encoded.evidence_QLV is not None:
+        if self._engine is None or encoded.evidence_QLV is not None:
             found = exact_top(
                 self._rows(), encoded.vectors_QD, encoded.evidence_QLV, allowed_N, depth
             )
         else:
-            found = self._by_engine(self.engine, encoded.vectors_QD, allowed_N, depth)
+            found = self._by_engine(self._engine, encoded.vectors_QD, allowed_N, depth)
         return [
             self._results(rows, scores, page, total, one_text)
             for (rows, scores), one_text in zip(found, encoded.one_text_Q, strict=True)
@@ -205,8 +210,7 @@ class Searcher:
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """What the engine finds, scored and ordered as everywhere, and what it does not know."""
         snapshot = self.gallery.snapshot
-        newest = engine.newest()
-        behind = int(np.searchsorted(snapshot.ids_N, newest, "right"))
+        behind = int(np.searchsorted(snapshot.ids_N, self._newest, "right"))
         plain = allowed_N is self.gallery.unfiltered_N and len(snapshot.twins) == 0
         allowed = None if plain and snapshot.alive_N.all() else snapshot.ids_N[allowed_N]
         later_N = allowed_N.copy()
