@@ -194,14 +194,14 @@ def test_the_best_scores_without_the_person():
 def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
     best, second, *_ = find(searcher, Query.parse("a")).results
     fingerprint = searcher.gallery.manifest.fingerprint
-    for high, nobody in ((0.99, True), (best.score - 1e-9, False)):
-        low = [second.score + 1e-9] * 3
-        measured = Calibration(fingerprint=fingerprint, images=9, cosine=[*low, high], both=[])
+    low = second.score + 1e-9
+    for cosine, nobody in (([low, 0.99, 0.99, 0.99], True), ([low, low, low, 0.99], False)):
+        measured = Calibration(fingerprint=fingerprint, images=9, cosine=cosine, both=[])
         write_calibration(place / "gallery", measured)
         results = find(Searcher(searcher.gallery), Query.parse("a"))
         assert results.nobody_fits is nobody
         shares = [result.share_without_person for result in results.results[:2]]
-        assert shares == [0.25 * nobody, 1]
+        assert shares == [0.75 if nobody else 0.25, 1]
     assert find(Searcher(searcher.gallery), Query(like=[1])).nobody_fits is None
     assert searcher.calibration is None
 

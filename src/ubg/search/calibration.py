@@ -16,7 +16,7 @@ from ubg.runtime.files import write_json
 from ubg.search.manifest import Manifest
 
 CALIBRATION = "calibration.json"
-UNUSUAL = 0.1  # from this share on, a best score is one that is usual without the person
+USUAL = 0.5  # above this share, a best score is one that is usual without the person
 
 
 class Calibration(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.search.calibration import UNUSUAL, read_calibration
+from ubg.search.calibration import USUAL, read_calibration
 from ubg.search.engines.contract import Index
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry, Gallery
@@ -247,7 +247,7 @@ class Searcher:
         nobody_fits = None
         if calibration is not None:
             best = float(scores[0]) if len(scores) else -np.inf
-            nobody_fits = calibration.share(best, self.both_scores) > UNUSUAL
+            nobody_fits = calibration.share(best, self.both_scores) > USUAL
         return Results(results, total, nobody_fits)
 
 
