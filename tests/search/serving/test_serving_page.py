@@ -91,7 +91,7 @@ def colours(page):
 
 def shot(page, name):
     if "UBG_SCREENSHOTS" in os.environ:
-        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)
         page.screenshot(path=Path(os.environ["UBG_SCREENSHOTS"]) / f"{name}.png")
 
 

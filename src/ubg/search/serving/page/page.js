@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { PER_PAGE, fromHash, isEmpty, keep, nothing, question, toHash } from "./asked.js";
-import { byId, count, make } from "./dom.js";
+import { byId, count, make, percent } from "./dom.js";
 import * as filters from "./filters.js";
 import * as pictures from "./pictures.js";
 import * as results from "./results.js";
@@ -65,9 +65,11 @@ function sayAnswer(answer) {
   }
   const seconds = answer.seconds < 0.1 ? "less than 0.1" : answer.seconds.toFixed(1);
   const line = `${count(answer.total)} images ranked in ${seconds} s`;
+  const { rank, share_without_person: share } = answer.matches[0] ?? {};
+  const many = rank === 1 && share !== null ? `${percent(share)} of searches` : "searches";
   const warning = make("p", { class: "warning" },
-    "Nobody here seems to fit: searches for people who are not in the gallery reach scores like " +
-    "these. The nearest images follow.");
+    `Perhaps nobody here fits: ${many} for people who are not there reach a best score as high. ` +
+    "The nearest images follow.");
   say(...(answer.nobody_fits ? [warning] : []), make("p", {}, line));
 }
 
