@@ -192,7 +192,7 @@ def test_the_best_scores_without_the_person():
 
 
 def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
-    best, second, *_ = find(searcher, Query.parse("a")).results
+    _, second, *_ = find(searcher, Query.parse("a")).results
     fingerprint = searcher.gallery.manifest.fingerprint
     low = second.score + 1e-9
     for cosine, nobody in (([low, 0.99, 0.99, 0.99], True), ([low, low, low, 0.99], False)):

@@ -56,7 +56,9 @@ class Batch:
     codes_NL: NDArray[Any] | None
 
 
-def encode_pictures(gallery: Path, manifest: Manifest, model: Path, jobs: Sequence[Job]) -> None:
+def encode_pictures(
+    gallery: Path, manifest: Manifest, trained: "TrainedModel", jobs: Sequence[Job]
+) -> None:
     """Read and encode the files, and enter them; what cannot be read is entered with its fault.
 
     Batches are cut in the order of the files, and committed whole: one who goes on after another
@@ -65,12 +67,9 @@ def encode_pictures(gallery: Path, manifest: Manifest, model: Path, jobs: Sequen
     Args:
         gallery: locked by this process.
         manifest: of the gallery.
-        model: folder of the model that made it.
+        trained: the model that made it, with both scores where it keeps codes.
         jobs: the files.
     """
-    import ubg
-
-    trained = ubg.load(model, both_scores=manifest.codes is not None)
     writer = _Writer(gallery, manifest)
     with tqdm(total=len(jobs), desc="encoding", unit="image") as bar:
         for some, pictures in _read_batches(jobs, trained):

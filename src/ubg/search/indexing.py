@@ -1,9 +1,10 @@
 """Bringing a gallery up to date with its folders: what `ubg index` does."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ubg.runtime.locks import locked
 from ubg.search.database import create_database, reading, writing
@@ -22,6 +23,9 @@ from ubg.search.manifest import (
 )
 from ubg.search.tidying import remove_strays, tidy
 from ubg.search.walk import walk
+
+if TYPE_CHECKING:
+    from ubg.trained import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def index(gallery: Path, request: Request) -> Report:
     gallery = gallery.resolve()
     gallery.parent.mkdir(parents=True, exist_ok=True)
     with locked(gallery):
-        manifest, model = _manifest(gallery, request)
+        manifest, load = _manifest(gallery, request)
         remove_strays(gallery)
         for path in request.forget:
             forget_folder(gallery, path.resolve())
@@ -88,19 +92,21 @@ def index(gallery: Path, request: Request) -> Report:
         for folder in chosen_folders(gallery, request.folders, request.exclude):
             jobs += _compare(gallery, folder, report)
         if jobs:
-            encode_pictures(gallery, manifest, model, jobs)
+            encode_pictures(gallery, manifest, load(), jobs)
         report.labelled = apply_labels(gallery, request.labels)
         tidy(gallery, manifest)
         return report
 
 
-def _manifest(gallery: Path, request: Request) -> tuple[Manifest, Path]:
-    """What the gallery was made with, and the folder of the model, which is that one."""
+def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], TrainedModel]"]:
+    """What the gallery was made with, and that model, which is loaded when it is needed."""
+    import ubg
+
     if (gallery / MANIFEST).exists():
         manifest = read_manifest(gallery)
         model = request.model or Path(manifest.model)
         manifest.require(model, request.both_scores)
-        return manifest, model
+        return manifest, lambda: ubg.load(model, both_scores=manifest.codes is not None)
     if gallery.exists() and not _is_unfinished(gallery):
         raise ValueError(f"{gallery}: holds something else than a gallery; name a new folder")
     if request.model is None or not request.folders:
@@ -108,12 +114,12 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, Path]:
             f"{gallery}: there is no gallery; make one with `ubg index FOLDER --model MODEL "
             f"--gallery {gallery}`"
         )
-    model = request.model.resolve()
-    manifest = _new_manifest(model, request.both_scores)
+    trained = ubg.load(request.model, both_scores=request.both_scores)
+    manifest = _new_manifest(trained, request.model.resolve(), request.both_scores)
     gallery.mkdir(exist_ok=True)
     create_database(gallery)
     write_manifest(gallery, manifest)  # last: with it, the folder is a gallery
-    return manifest, model
+    return manifest, lambda: trained
 
 
 def _is_unfinished(gallery: Path) -> bool:
@@ -123,10 +129,7 @@ def _is_unfinished(gallery: Path) -> bool:
     )
 
 
-def _new_manifest(model: Path, both_scores: bool) -> Manifest:
-    import ubg
-
-    trained = ubg.load(model, both_scores=both_scores)
+def _new_manifest(trained: "TrainedModel", model: Path, both_scores: bool) -> Manifest:
     codes = None
     if both_scores:
         _, length, count = trained.caption_evidence([]).shape

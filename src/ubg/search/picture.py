@@ -46,7 +46,6 @@ def read_picture(path: Path, height: int, width: int, known_hash: str | None) ->
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest == known_hash:
             return Picture(digest)
-        read_header(path)
         pixels_HWC = decode_image(path, height, width)
         shown_width, shown_height, captured_at = _facts(path)
     except (ValueError, OSError) as error:
