@@ -84,9 +84,7 @@ def read_table(path: Path, remedy: str, columns: Mapping[str, bool]) -> "pd.Data
         raise ValueError(f"{path}: cannot be read ({error}); {remedy}") from None
 
 
-def _check_rows(
-    header: list[str], rows: list[list[Any]], columns: Mapping[str, bool]
-) -> None:
+def _check_rows(header: list[str], rows: list[list[Any]], columns: Mapping[str, bool]) -> None:
     """Refuse a table without rows or columns, or with rows of other fields than the first."""
     if not rows:
         raise ValueError("it has no rows")

@@ -164,9 +164,9 @@ def _serve(arguments: argparse.Namespace) -> None:
         gallery = Gallery.open(arguments.gallery)
         searcher = Searcher(gallery, arguments.model, arguments.both_scores)
         if arguments.server:
-            searcher.engine = open_server(gallery, arguments.server)
+            searcher.use(open_server(gallery, arguments.server))
         elif arguments.approximate:
-            searcher.engine = open_file(gallery)
+            searcher.use(open_file(gallery))
         return searcher
 
     serve(Library(open_searcher), Address(arguments.host, arguments.port))

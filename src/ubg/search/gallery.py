@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ubg.data.images.decode import FORMATS, MAX_BYTES, MAX_PIXELS, decode_image
+from ubg.data.images.decode import FORMATS, MAX_PIXELS, decode_image
+from ubg.runtime.opening import Kind
 from ubg.search.database import reading
 from ubg.search.filters import Filter
 from ubg.search.manifest import Manifest, read_manifest
@@ -201,7 +202,7 @@ class Gallery:
             raise refusal from None
         with os.fdopen(descriptor, "rb") as file:
             try:
-                if os.fstat(descriptor).st_size > MAX_BYTES:
+                if os.fstat(descriptor).st_size > Kind.IMAGE:
                     raise refusal
                 with Image.open(file, formats=FORMATS) as image:
                     if image.width * image.height > MAX_PIXELS:

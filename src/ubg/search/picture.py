@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from ubg.data.images.decode import FORMATS, MAX_BYTES, decode_image, read_header
+from ubg.data.images.decode import FORMATS, decode_image, read_header
+from ubg.runtime.opening import Kind
 
 TURNED = {5, 6, 7, 8}  # orientations that exchange width and height
 
@@ -40,8 +41,8 @@ def read_picture(path: Path, height: int, width: int, known_hash: str | None) ->
     """Read a file; its pixels only where its hash is not the known one."""
     digest = None
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"has more than {MAX_BYTES:,} bytes")
+        if path.stat().st_size > Kind.IMAGE:
+            raise ValueError(f"has more than {Kind.IMAGE.value:,} bytes")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest == known_hash:

@@ -106,6 +106,11 @@ class Searcher:
         self._engine: Index | None = None
         self._newest = 0
 
+    @property
+    def has_engine(self) -> bool:
+        """Whether an engine was given to `use`."""
+        return self._engine is not None
+
     def use(self, engine: Index) -> None:
         """Rank the cosine by what an engine finds, and exactly among what it does not have yet."""
         self._engine, self._newest = engine, engine.newest()
