@@ -114,6 +114,22 @@ def test_type_and_search(browser, base, size, scheme):
         shot(page, f"search_{size[0]}_{scheme}")
 
 
+def test_what_is_asked_before_the_gallery_has_come_is_not_lost(browser, base):
+    context = browser.new_context()
+    page = context.new_page()
+    held = []
+    page.route("**/api/gallery", lambda route: held.append(route))
+    page.goto(base)
+    page.wait_for_selector("#text")
+    page.fill("#text", "blue")
+    page.press("#text", "Enter")
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    page.wait_for_selector("#pages:not([hidden])")
+    assert colours(page)[0] == "blue"
+    context.close()
+
+
 def test_more_like_this_by_button_and_by_key(page):
     search(page, "red")
     page.click(".result .like >> nth=0")
@@ -130,9 +146,7 @@ def test_more_like_this_by_button_and_by_key(page):
     title = page.evaluate("document.activeElement.title")
     page.keyboard.press("m")
     page.wait_for_selector("#chips li")
-    page.wait_for_function(
-        "() => document.querySelector('.result .score')?.textContent === '1.000'"
-    )
+    page.wait_for_selector("#pages:not([hidden])")
     assert page.get_attribute(".result .open >> nth=0", "title") == title
 
 
@@ -322,6 +336,7 @@ def test_the_token_is_asked_for_and_taken_from_the_link(browser, tmp_path, model
             shot(page, "token")
             page.fill("#token", TOKEN)
             page.press("#token", "Enter")
+            page.wait_for_selector("#login", state="hidden")
             search(page, "blue")
         with opened(browser, f"{base}#token={TOKEN}", WIDE, "light") as page:
             search(page, "red")

@@ -23,6 +23,7 @@ let asked = nothing();
 let matches = [];
 let pages = 1;
 let running = null;
+let early = false; // whether a search was asked for before the gallery was there
 
 // -- what is said ----------------------------------------------------------------------------
 
@@ -251,7 +252,14 @@ async function start() {
   }
   showGallery();
   asked = fromHash(location.hash);
+  // What was written before the gallery was there is not lost.
+  const text = byId("text").value;
+  if (early) {
+    go({ ...asked, text, page: 1 });
+    return;
+  }
   run();
+  if (isEmpty(asked)) byId("text").value = text;
 }
 
 function showGallery() {
@@ -281,6 +289,7 @@ async function showFaults() {
 byId("search").addEventListener("submit", (event) => {
   event.preventDefault();
   if (gallery) go({ ...asked, text: byId("text").value, page: 1 });
+  else early = true;
 });
 byId("home").addEventListener("click", (event) => {
   event.preventDefault();
