@@ -106,14 +106,14 @@ class Searcher:
         self._engine: Index | None = None
         self._newest = 0
 
-    @property
-    def has_engine(self) -> bool:
-        """Whether an engine was given to `use`."""
-        return self._engine is not None
-
     def use(self, engine: Index) -> None:
         """Rank the cosine by what an engine finds, and exactly among what it does not have yet."""
         self._engine, self._newest = engine, engine.newest()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no engine is in use, which knows one state of the gallery alone."""
+        return self._engine is None
 
     def reopened(self) -> "Searcher":
         """The same model on the gallery as it is now."""

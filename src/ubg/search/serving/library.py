@@ -36,7 +36,7 @@ class Library:
     def _reopened(self, before: Searcher) -> Searcher:
         """With the same model, unless the gallery or what accelerates it was made anew."""
         after = before.reopened()
-        same = after.gallery.manifest == before.gallery.manifest and not before.has_engine
+        same = after.gallery.manifest == before.gallery.manifest and before.is_exact
         return after if same else self._open_searcher()
 
 
