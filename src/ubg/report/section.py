@@ -1,7 +1,7 @@
 """What a part of the page is made of."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
@@ -41,6 +41,8 @@ def ready(interval: Interval | None) -> dict[str, float | None] | None:
     """An interval for JSON, to four digits."""
     if interval is None:
         return None
+    low, high = (None, None) if interval.ends is None else interval.ends
     return {
-        name: None if value is None else round(value, 4) for name, value in asdict(interval).items()
+        name: None if value is None else round(value, 4)
+        for name, value in (("mean", interval.mean), ("low", low), ("high", high))
     }
