@@ -32,7 +32,7 @@ def ids():
 def server(tmp_path_factory):
     """Milvus Lite, which speaks the server's protocol."""
     pytest.importorskip("pymilvus")
-    pytest.importorskip("milvus_lite")
+    pytest.importorskip("milvus_lite", reason="`pip install milvus-lite` for the server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
