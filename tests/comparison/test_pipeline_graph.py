@@ -9,6 +9,7 @@ from ubg.comparison.pipeline_graph import _columns, _rows, _with_waypoints, draw
 DVC = """
 stages:
   make_drawn: {cmd: x, outs: [data/raw/drawn]}
+  make_other: {cmd: x, outs: [data/raw/other]}  # of a data set not in use
   pack: {cmd: x, deps: [stages/pack.py, "data/raw/${dataset}"], outs: [data/images]}
   train_phase1:
     cmd: x
@@ -39,6 +40,7 @@ def test_edges_follow_the_files_and_leave_out_what_a_longer_path_implies(graph):
         ("train_phase1", "evaluate_phase1"),
     ]
     assert graph.nodes["train_phase1"]["outs"] == ("models/phase1", "plots/phase1")
+    assert "make_other" not in graph
 
 
 def test_picture_has_a_column_per_step_and_the_colours_of_the_systems(graph, tmp_path):

@@ -23,7 +23,7 @@ def read_graph(root: str | Path) -> "DiGraph[str]":
     """Stages as nodes, with their outputs under `outs`; an edge where one reads another's output.
 
     Edges that a longer path implies are left out, and so are stages that are repeated for every
-    value of a list.
+    value of a list, and those of data that no stage reads, such as of a data set not in use.
 
     Args:
         root: the folder of `dvc.yaml` and `params.yaml`.
@@ -45,8 +45,9 @@ def read_graph(root: str | Path) -> "DiGraph[str]":
             )
             graph.add_edges_from((maker, name) for maker in makers)
     reduced = networkx.transitive_reduction(graph)
-    for name, stage in stages.items():
-        reduced.nodes[name]["outs"] = stage.outs
+    reduced.remove_nodes_from(list(networkx.isolates(reduced)))
+    for name in reduced:
+        reduced.nodes[name]["outs"] = stages[name].outs
     return reduced
 
 
