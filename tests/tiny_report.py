@@ -58,7 +58,7 @@ def write_data(folder: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (PEOPLE, 48, 16, 3), np.uint8)
     (folder / "data/images/images.u8").write_bytes(pixels.tobytes())
     np.save(folder / "data/images/image_ids.npy", numbers)
-    index = {"height": 48, "width": 16, "fingerprint": "0"}
+    index = {"height": 48, "width": 16, "channels": 3, "fingerprint": "0"}
     (folder / "data/images/index.json").write_text(json.dumps(index))
     (folder / "data/foils/images").mkdir(parents=True)
     cases = [

@@ -94,7 +94,7 @@ def folder(tmp_path_factory):
     save_file(weights, folder / "model.safetensors")
     (folder / "model.json").write_text(json.dumps({"a": [1, {"b": 2.5}], "c": None}))
     (folder / "annotations.csv").write_text(TABLE)
-    index = {"height": 2, "width": 2, "fingerprint": "x" * 16, "dropped": []}
+    index = {"height": 2, "width": 2, "channels": 3, "fingerprint": "x" * 16, "dropped": []}
     (folder / "index.json").write_text(json.dumps(index))
     np.save(folder / "image_ids.npy", np.arange(5))
     (folder / "images.u8").write_bytes(bytes(60))

@@ -65,6 +65,7 @@ def write_pack(folder, pixels):
     index = {
         "height": pixels.shape[1],
         "width": pixels.shape[2],
+        "channels": 3,
         "fingerprint": hashlib.sha256(pixels.tobytes()).hexdigest()[:16],
     }
     (folder / "index.json").write_text(json.dumps(index))
