@@ -173,7 +173,8 @@ def test_texts_and_broken_archives_are_no_weights(tmp_path, content):
 
 
 def test_ids_of_a_pack_are_checked(tmp_path):
-    (tmp_path / "index.json").write_text('{"height": 1, "width": 1, "channels": 3, "fingerprint": "x"}')
+    index = '{"height": 1, "width": 1, "channels": 3, "fingerprint": "x"}'
+    (tmp_path / "index.json").write_text(index)
     (tmp_path / "images.u8").write_bytes(bytes(6))
     for ids in (np.array([1, 0]), np.array([0.0, 1.0]), np.array([[0, 1]]), np.array([], np.int64)):
         np.save(tmp_path / "image_ids.npy", ids)
