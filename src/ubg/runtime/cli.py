@@ -62,7 +62,7 @@ def exit_cleanly(stage: Callable[[], None]) -> None:
     130, SIGTERM 143. DVC removes the outputs of a stage before it runs it, and does not bring them
     back.
     """
-    _end_on_sigterm()
+    _end_on_signals()
     try:
         stage()
     except ValueError as error:
@@ -84,18 +84,23 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM ends a stage as Ctrl-C does: what is written aside is removed, locks are given up."""
 
 
-def _end_on_sigterm() -> None:
+def _end_on_signals() -> None:
     own = os.getpid()
 
     def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if os.getpid() != own else signal.SIG_IGN)
         if os.getpid() != own:  # a process that was forked has nothing to clean up
-            os.kill(os.getpid(), signal.SIGTERM)
-        else:
-            raise Terminated
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        signal.signal(number, signal.SIG_IGN)
+        # Other threads find processes gone that got the same signal, which is no news.
+        threading.excepthook = lambda details: None
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background
+            signal.signal(signal.SIGINT, end)
 
 
 def _restore() -> str:

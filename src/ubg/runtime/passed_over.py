@@ -1,6 +1,5 @@
 """Stages that have nothing to do for the data set in use, and are passed over by a run of all."""
 
-import json
 from pathlib import Path
 
 from ubg.runtime.files import replace_folder, write_json
@@ -30,4 +29,4 @@ def pass_over(name: str, reason: str) -> None:
 
 def was_passed_over(metrics: Path) -> bool:
     """Whether a file of metrics is that of an evaluation that was passed over."""
-    return metrics.is_file() and json.loads(metrics.read_text(encoding="utf-8")) == {}
+    return metrics.is_file() and metrics.read_bytes().strip() == b"{}"
