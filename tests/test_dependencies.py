@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 DEVELOPING = ("tests", "benchmarks")
 FILES = [path for folder in DEVELOPING for path in (ROOT / folder).rglob("*.py")]
 OWN = {"ubg"} | {name for path in FILES for name in (path.stem, path.parent.name)}
@@ -37,19 +38,21 @@ def imported(*folders: str) -> set[str]:
     return {normal(owners[module][0]) for module in modules - OWN - sys.stdlib_module_names - {""}}
 
 
-def test_what_the_pipeline_imports_is_declared_and_what_is_declared_is_imported():
-    assert imported("src", "stages") == names(PROJECT["dependencies"])
+def test_what_the_code_imports_is_declared_and_what_is_declared_is_imported():
+    rooms = [f"src/ubg/{path.name}" for path in (ROOT / "src/ubg").iterdir() if path.is_dir()]
+    without_search = imported("stages", *(room for room in rooms if room != "src/ubg/search"))
+    pipeline, search = names(PROJECT["dependencies"]), names(EXTRAS["search"])
+    assert without_search <= pipeline
+    assert imported("src", "stages") == pipeline | search
 
 
 def test_tests_and_benchmarks_import_only_what_is_declared():
-    developing = names(PROJECT["optional-dependencies"]["dev"])
-    assert imported(*DEVELOPING) <= names(PROJECT["dependencies"]) | developing
+    declared = [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["search"]]
+    assert imported(*DEVELOPING) <= names(declared)
 
 
-@pytest.mark.parametrize("extra", [[], ["dev"]])
+@pytest.mark.parametrize("extra", [[], ["dev"], ["search"]])
 def test_all_that_is_declared_is_pinned(extra):
     pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
-    declared = PROJECT["dependencies"] + [
-        one for name in extra for one in PROJECT["optional-dependencies"][name]
-    ]
+    declared = PROJECT["dependencies"] + [one for name in extra for one in EXTRAS[name]]
     assert names(declared) <= pinned
