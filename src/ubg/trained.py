@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,6 +19,7 @@ from ubg.data.images.decode import decode_image
 from ubg.data.images.normalisation import Normalisation
 from ubg.data.text.captions import TokenisedCaptions
 from ubg.data.text.tokenizers import load_tokenizer
+from ubg.params import Tower
 from ubg.retrieval.code_score import CodeScore, score_captions
 from ubg.retrieval.pixels import normalised
 from ubg.runtime.cpu_products import fast_products
@@ -54,6 +55,8 @@ def load_trained(folder: str | Path, weights: str = "model.safetensors") -> Trai
     try:
         system = system_named(config.system)
         network = system.network.model_validate(config.network)
+        if config.towers or any(isinstance(value, Tower) for _, value in network):
+            check_saved(config.towers)
     except ValueError as error:
         raise ValueError(f"{folder / 'config.json'}: {_fault(error)}; {ADVICE}") from None
     tokenizer = load_tokenizer(folder / "tokenizer")
@@ -91,19 +94,13 @@ def load_code_score(trained: Trained, folder: str | Path) -> CodeScore:
 
 
 class _Config(BaseModel):
-    """`config.json`; whose weights are to be loaded, all that a source would say is in it."""
+    """`config.json`."""
 
     model_config = ConfigDict(strict=True)
     system: Annotated[str, Field(max_length=80)]
     vocab_size: Annotated[int, Field(gt=0, le=LARGEST)]
     network: dict[str, Any]
     towers: dict[str, Any]
-
-    @field_validator("towers")
-    @classmethod
-    def _believed(cls, towers: dict[str, Any]) -> dict[str, Any]:
-        check_saved(towers)
-        return towers
 
 
 def _read_config(folder: Path) -> _Config:

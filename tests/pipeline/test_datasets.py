@@ -114,9 +114,9 @@ def test_what_a_data_set_lacks_is_passed_over_by_a_run_of_all(trained, capsys):
             assert out.read_text() == "{}\n" if out.is_file() else [*out.iterdir()], out
     with pytest.raises(ValueError, match=r"models/clip_mer: .*config\.json"):
         load(project / "models/clip_mer")
-    run(project, "compare", ["phase1", "clip_mer"])
+    run(project, "compare", [SYSTEM, "clip_mer"])
     table = (project / "plots/compare/ablation.md").read_text()
-    assert "| phase1 |" in table
+    assert f"| {SYSTEM} |" in table
     assert "clip_mer" not in table
 
 
