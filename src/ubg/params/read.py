@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from ubg.params.section import Section
-from ubg.runtime.bounded_yaml import BoundedLoader
+from ubg.runtime.bounded_yaml import BoundedLoader, load_yaml
 from ubg.runtime.opening import Kind, read_text
 
 S = TypeVar("S", bound=Section)
@@ -47,7 +47,7 @@ def _read_yaml(path: Path, shown: Path) -> Any:
     except (OSError, ValueError) as error:
         raise ValueError(f"{shown}: cannot be read: {error}") from None
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader subclass
+        return load_yaml(text, _Loader)
     except RecursionError:
         raise ValueError(f"{shown}: is nested too deeply") from None
     except yaml.YAMLError as error:

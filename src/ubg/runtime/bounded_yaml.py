@@ -42,11 +42,19 @@ def _refuse(problem: str, node: yaml.Node) -> None:
     raise yaml.composer.ComposerError(problem=problem, problem_mark=node.start_mark)
 
 
-def load_yaml(text: str) -> Any:
+def load_yaml(text: str, loader: type[BoundedLoader] = BoundedLoader) -> Any:
     """The value in a YAML document.
+
+    Args:
+        text: the document.
+        loader: what it is read by.
 
     Raises:
         yaml.YAMLError: it is none, or too large.
         RecursionError: it is nested too deeply.
     """
-    return yaml.load(text, Loader=BoundedLoader)  # noqa: S506 -- a SafeLoader subclass
+    reader = loader(text)
+    try:
+        return reader.get_single_data()
+    finally:
+        reader.dispose()
