@@ -1,10 +1,13 @@
 """Folders as a train stage leaves them, and a second score that needs no training."""
 
 import numpy as np
+import sections
 import torch
 from tiny_models import build_model, network_of
 
-from ubg.data.text.tokenizers import clip_tokenizer, fit_tokenizer
+from ubg.data.text.tokenizers import clip_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
+from ubg.params import load_params
 from ubg.runtime.checkpoint import save_weights
 from ubg.runtime.files import write_json
 
@@ -33,6 +36,15 @@ def save_untrained(system, folder, scale, captions, files=("model.safetensors",)
     model = build_model(system, scale, len(tokenizer)).eval()
     save_trained(folder, system, scale, model, tokenizer, files)
     return model, tokenizer
+
+
+CAPTIONS = ["a man in a red coat and blue jeans", "a woman in a green dress", "a boy in a blue cap"]
+
+
+def save_small(system, folder):
+    """The folder of a model of random weights for small images; the model and tokenizer too."""
+    scale = load_params().preset.model_copy(update={"image": sections.image(height=64, width=32)})
+    return folder, *save_untrained(system, folder, scale, CAPTIONS * 4)
 
 
 class Letters:

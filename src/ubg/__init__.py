@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ubg.trained import TrainedModel
+    from ubg.library import TrainedModel
 
 
 def load(
@@ -32,7 +32,7 @@ def load(
     Raises:
         ValueError: the folder holds no trained model, or one without a second score.
     """
-    from ubg.trained import TrainedModel
+    from ubg.library import TrainedModel
 
     return TrainedModel(folder, device, both_scores)
 

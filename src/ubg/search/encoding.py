@@ -22,7 +22,7 @@ from ubg.search.rows import RowFile, code_file, vector_file
 from ubg.search.walk import Found
 
 if TYPE_CHECKING:
-    from ubg.trained import TrainedModel
+    from ubg.library import TrainedModel
 
 BATCH_SIZE = 64
 BATCHES_AHEAD = 2  # that are read while one is encoded: all pixels that are in memory

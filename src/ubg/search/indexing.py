@@ -25,7 +25,7 @@ from ubg.search.tidying import remove_strays, tidy
 from ubg.search.walk import walk
 
 if TYPE_CHECKING:
-    from ubg.trained import TrainedModel
+    from ubg.library import TrainedModel
 
 
 @dataclass(frozen=True)
