@@ -15,7 +15,7 @@ from ubg.params.aligned import AlignedNetwork, Losses, Neck, SharedEncoder, Shar
 from ubg.params.clip_mer import Adapters, ClipMer, ClipMerNetwork, Fusion
 from ubg.params.dataset import Dataset, DrawnModalities, Foils, ModalityQueries, SynthPedes
 from ubg.params.irra import Irra, IrraLosses, IrraNetwork, LrFactors
-from ubg.params.network import Network
+from ubg.params.network import ClipNetwork, Network
 from ubg.params.noise import Noise
 from ubg.params.phase4 import Generation
 from ubg.params.read import read_section
@@ -39,6 +39,7 @@ __all__ = [
     "Augmentation",
     "ClipMer",
     "ClipMerNetwork",
+    "ClipNetwork",
     "ClipTextTower",
     "ClipTower",
     "Dataset",

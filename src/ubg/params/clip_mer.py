@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ubg.params.irra import LrFactors
-from ubg.params.network import Network
+from ubg.params.network import ClipNetwork
 from ubg.params.section import Count, NonNegative, Positive, PositiveFloat, Section
-from ubg.params.towers import ClipTextTower, VisionTower
 
 
 class Adapters(Section):
@@ -124,11 +123,9 @@ class ClipMer(Section):
         return self
 
 
-class ClipMerNetwork(Network):
+class ClipMerNetwork(ClipNetwork):
     """What the model is built from; what trains beside it is `ClipMer`'s."""
 
-    clip: VisionTower
-    clip_text: ClipTextTower
     adapters: Adapters
     own: Literal["conv", "all"]
     fusion: Fusion

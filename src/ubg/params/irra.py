@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ubg.params.network import Network
+from ubg.params.network import ClipNetwork
 from ubg.params.section import Positive, PositiveFloat, Section
-from ubg.params.towers import ClipTextTower, VisionTower
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -96,8 +95,5 @@ class Irra(Section):
         return self
 
 
-class IrraNetwork(Network):
+class IrraNetwork(ClipNetwork):
     """What the model is built from; what trains beside it is `Irra`'s."""
-
-    clip: VisionTower
-    clip_text: ClipTextTower

@@ -1,7 +1,7 @@
 """What a trained model keeps of the params: enough to build it again without the project."""
 
 from ubg.params.section import Positive, Section
-from ubg.params.towers import Attention, Image, MaxTokens
+from ubg.params.towers import Attention, ClipTextTower, Image, MaxTokens, VisionTower
 
 
 class Network(Section):
@@ -18,3 +18,10 @@ class Network(Section):
     max_tokens: MaxTokens
     attention: Attention
     embedding_dim: Positive
+
+
+class ClipNetwork(Network):
+    """A network with CLIP's two towers."""
+
+    clip: VisionTower
+    clip_text: ClipTextTower

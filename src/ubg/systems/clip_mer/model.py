@@ -15,8 +15,8 @@ from ubg.systems.clip_mer.fusion import QueryFusion
 from ubg.systems.clip_mer.low_rank import adapt_in_place
 from ubg.systems.clip_mer.parts import CHANNELS, PARTS, RGB
 from ubg.systems.clip_mer.tower import RoutedTower
-from ubg.towers.clip_text import ClipTextEncoder, clip_text
-from ubg.towers.vision import clip_vision
+from ubg.towers.clip import clip_towers
+from ubg.towers.clip_text import ClipTextEncoder
 
 if TYPE_CHECKING:
     from ubg.systems.clip_mer.objective import ClipMerObjective
@@ -150,34 +150,18 @@ class ClipMer(RetrievalModel):
 
 
 def build(network: ClipMerNetwork, vocab_size: int, configs: TowerConfigs) -> ClipMer:
-    """The model that only encodes; random weights come from torch's global generator.
-
-    Args:
-        network: its towers and sizes.
-        vocab_size: tokens that the tokenizer knows.
-        configs: architectures of towers as `tower_configs` gave them; for these no pretrained
-            weight is fetched, and the caller loads the weights.
+    """The model that only encodes; arguments are those of `clip_towers`.
 
     Raises:
-        ValueError: a pretrained tower cannot be loaded or does not fit; its vocabulary is smaller
-            than the tokenizer's; the adapters or the heads of the fusion do not fit.
+        ValueError: see `clip_towers`; or the adapters or the heads of the fusion do not fit.
     """
-    attention, dim = network.attention, network.embedding_dim
-    clip = clip_vision(
-        network.clip, network.image, attention, configs.get("vision"), projection_dim=dim
-    )
-    text = clip_text(network.clip_text, dim, network.max_tokens, attention, configs.get("text"))
-    embeddings = text.transformer.get_input_embeddings().num_embeddings
-    if embeddings < vocab_size:
-        raise ValueError(
-            f"towers.clip_text: has {embeddings} token embeddings for a tokenizer of {vocab_size}; "
-            "give the size of the tokenizer, or the tower that it belongs to"
-        )
-    vision = RoutedTower(clip, network.adapters, network.own, attention == "eager")
+    clip, text = clip_towers(network, vocab_size, configs)
+    vision = RoutedTower(clip, network.adapters, network.own, network.attention == "eager")
     if network.adapters.text:
         body = getattr(text.transformer, "text_model", text.transformer)
         adapt_in_place(body.encoder.layers, network.adapters)
-    return ClipMer(vision, text, QueryFusion(dim, network.fusion, attention), None)
+    fusion = QueryFusion(network.embedding_dim, network.fusion, network.attention)
+    return ClipMer(vision, text, fusion, None)
 
 
 def _check_part(name: str) -> None:

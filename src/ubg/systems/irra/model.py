@@ -10,8 +10,9 @@ from ubg.data.text.captions import CLIP_FIELDS
 from ubg.params import IrraNetwork, LrFactors
 from ubg.retrieval.contract import RetrievalModel, TowerConfigs
 from ubg.systems.irra.published import PREFIX, rename_published
-from ubg.towers.clip_text import ClipTextEncoder, clip_text
-from ubg.towers.vision import VisionEncoder, clip_vision
+from ubg.towers.clip import clip_towers
+from ubg.towers.clip_text import ClipTextEncoder
+from ubg.towers.vision import VisionEncoder
 
 if TYPE_CHECKING:
     from ubg.systems.irra.objective import IrraObjective
@@ -91,30 +92,8 @@ class Irra(RetrievalModel):
 
 
 def build(network: IrraNetwork, vocab_size: int, configs: TowerConfigs) -> Irra:
-    """The model that only encodes; random weights come from torch's global generator.
-
-    Args:
-        network: its towers and sizes.
-        vocab_size: tokens that the tokenizer knows.
-        configs: architectures of towers as `tower_configs` gave them; for these no pretrained
-            weight is fetched, and the caller loads the weights.
-
-    Raises:
-        ValueError: a pretrained tower cannot be loaded or does not fit; its vocabulary is smaller
-            than the tokenizer's.
-    """
-    attention, dim = network.attention, network.embedding_dim
-    vision = clip_vision(
-        network.clip, network.image, attention, configs.get("vision"), projection_dim=dim
-    )
-    text = clip_text(network.clip_text, dim, network.max_tokens, attention, configs.get("text"))
-    embeddings = text.transformer.get_input_embeddings().num_embeddings
-    if embeddings < vocab_size:
-        raise ValueError(
-            f"towers.clip_text: has {embeddings} token embeddings for a tokenizer of {vocab_size}; "
-            "give the size of the tokenizer, or the tower that it belongs to"
-        )
-    return Irra(vision, text, None)
+    """The model that only encodes; arguments and faults are those of `clip_towers`."""
+    return Irra(*clip_towers(network, vocab_size, configs), None)
 
 
 def last_token(tokens_BTD: Tensor, mask_BT: Tensor) -> Tensor:

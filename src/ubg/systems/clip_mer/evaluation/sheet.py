@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ubg.figures.framed import HIT, MISS, paste_framed
 from ubg.figures.style import FAINT, INK, font, undrawable
 
-HIT, MISS = "#1a9641", "#d7301f"
 FRAME, THUMB_HEIGHT = 4, 132
 MARGIN, GAP, NOTE = 24, 8, 22
 CAPTION_WIDTH = 300
@@ -85,12 +85,12 @@ def draw_query_sheet(
         for place, name in enumerate(columns):
             corner = first_part + place * step, top
             if name in query.images:
-                _paste(sheet, query.images[name], corner, thumb, FAINT)
+                paste_framed(sheet, query.images[name], corner, thumb, (FRAME, FAINT))
         found = zip(read_images(query.top), query.top, query.scores, strict=True)
         for place, (image, item, score) in enumerate(found):
             hit = bool(gallery_pids[item] == query.pid)
             corner = first_match + place * step, top
-            _paste(sheet, image, corner, thumb, HIT if hit else MISS)
+            paste_framed(sheet, image, corner, thumb, (FRAME, HIT if hit else MISS))
             base, right = top + THUMB_HEIGHT + 2 * FRAME + 2, corner[0] + thumb[0] + 2 * FRAME
             draw.text((corner[0], base), "✓" if hit else "✗", HIT if hit else MISS, font(12))
             draw.text((right, base), f"{score:z.2f}", fill=INK, font=font(11), anchor="ra")
@@ -128,17 +128,3 @@ def _draw_words(draw: ImageDraw.ImageDraw, query: ShownQuery, top: int) -> None:
         draw.text((MARGIN, top + 16 * place), line, fill=INK, font=font(size))
     facts = f"AP {query.average_precision:.2f}, first hit at rank {query.first_rank:,}"
     draw.text((MARGIN, top + THUMB_HEIGHT - 14), facts, fill=INK, font=font(12, bold=True))
-
-
-def _paste(
-    sheet: Image.Image,
-    image: NDArray[np.uint8],
-    corner: tuple[int, int],
-    thumb: tuple[int, int],
-    colour: str,
-) -> None:
-    """Paste `image` [H, W, C], resized to `thumb`, in a frame with its upper left at `corner`."""
-    framed = Image.new("RGB", (thumb[0] + 2 * FRAME, thumb[1] + 2 * FRAME), colour)
-    shown = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("RGB")
-    framed.paste(shown.resize(thumb, Image.Resampling.LANCZOS), (FRAME, FRAME))
-    sheet.paste(framed, corner)
