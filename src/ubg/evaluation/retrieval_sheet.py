@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ubg.figures.framed import HIT, MISS, paste_framed
 from ubg.figures.style import FAINT, INK, font, undrawable
 
-HIT, MISS = "#1a9641", "#d7301f"
 FRAME = 5
 THUMB_HEIGHT = 192
 MARGIN, GAP, NOTE = 24, 10, 22
@@ -114,7 +114,7 @@ def draw_retrieval_sheet(
         if query.image is not None:
             (described,) = read_images(np.array([query.image]))
             left = first_match - step - GAP
-            _paste(sheet, described, (left, top), thumb, FAINT)
+            paste_framed(sheet, described, (left, top), thumb, (FRAME, FAINT))
             below = (left, top + THUMB_HEIGHT + 2 * FRAME + 4)
             draw.text(below, f"rank {query.image_rank:,}", fill=INK, font=font(12))
         found = read_images(query.top)
@@ -123,7 +123,7 @@ def draw_retrieval_sheet(
         ):
             hit = bool(gallery_pids[item] == query.pid)
             left = first_match + place * step
-            _paste(sheet, image, (left, top), thumb, HIT if hit else MISS)
+            paste_framed(sheet, image, (left, top), thumb, (FRAME, HIT if hit else MISS))
             _label(draw, (left, top), thumb[0] + 2 * FRAME, place + 1, hit, float(score))
     if note is not None:
         draw.text((MARGIN, bottom), note, fill=FAINT, font=font(12))
@@ -181,20 +181,6 @@ def _wrap(caption: str, size: int) -> list[str]:
         if all(letters.getlength(line) <= CAPTION_WIDTH for line in lines):
             return lines
         characters -= 1
-
-
-def _paste(
-    sheet: Image.Image,
-    image: NDArray[np.uint8],
-    corner: tuple[int, int],
-    thumb: tuple[int, int],
-    colour: str,
-) -> None:
-    """Paste `image`, resized to `thumb`, in a frame whose upper left is at `corner`."""
-    left, top = corner
-    outer = Image.new("RGB", (thumb[0] + 2 * FRAME, thumb[1] + 2 * FRAME), colour)
-    outer.paste(Image.fromarray(image).resize(thumb, Image.Resampling.LANCZOS), (FRAME, FRAME))
-    sheet.paste(outer, (left, top))
 
 
 def _label(
