@@ -18,12 +18,11 @@ def main(systems: list[str]) -> None:
         ablation_rows,
         comparisons,
         draw_ablation,
-        read_all_queries,
-        read_metrics,
         write_csv,
         write_markdown,
     )
     from ubg.comparison.foils_figure import write_foils
+    from ubg.comparison.system_metrics import read_all_queries, read_metrics
     from ubg.figures.forest import draw_forest
     from ubg.foils.measuring.results import read_results
     from ubg.params import load_params

@@ -15,7 +15,6 @@ def main(arguments: argparse.Namespace) -> None:
     """Write tables and figures to `plots/study`."""
     from tqdm import tqdm
 
-    from ubg.comparison.ablation import COLUMNS
     from ubg.comparison.experiments import list_experiments, read_experiment
     from ubg.comparison.study import (
         group_experiments,
@@ -31,6 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
         write_study_csv,
         write_study_markdown,
     )
+    from ubg.comparison.system_metrics import COLUMNS
     from ubg.comparison.two_models import with_two_models
     from ubg.figures.forest import draw_forest
     from ubg.params import load_params

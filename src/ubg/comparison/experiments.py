@@ -9,7 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ubg.comparison.ablation import SystemMetrics, queries_files, read_all_queries, read_metrics
+from ubg.comparison.system_metrics import (
+    SystemMetrics,
+    queries_files,
+    read_all_queries,
+    read_metrics,
+)
 from ubg.evaluation.queries import QueryResults
 from ubg.params import Params, load_params
 

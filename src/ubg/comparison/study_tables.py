@@ -4,7 +4,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from ubg.comparison.ablation import COLUMNS
 from ubg.comparison.ladder import rung
 from ubg.comparison.study import (
     Difference,
@@ -15,6 +14,7 @@ from ubg.comparison.study import (
     retrieval_spread,
     scores,
 )
+from ubg.comparison.system_metrics import COLUMNS
 from ubg.evaluation.queries import METRICS
 from ubg.figures.forest import Comparison, difference_cell, why_missing
 from ubg.figures.style import INK, figure

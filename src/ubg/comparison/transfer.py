@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ubg.comparison.ablation import (
+from ubg.comparison.ablation import markdown_line, noise_label
+from ubg.comparison.system_metrics import (
     COLUMNS,
     Directions,
     OtherMetrics,
-    markdown_line,
-    noise_label,
     read_metrics,
     read_metrics_file,
     scores_by_row,

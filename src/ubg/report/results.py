@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ubg.comparison.ablation import COLUMNS, INTERVAL_NOTE, AblationRow
+from ubg.comparison.ablation import INTERVAL_NOTE, AblationRow
 from ubg.comparison.ladder import rung
+from ubg.comparison.system_metrics import COLUMNS
 from ubg.data.prepared import NO_IMAGE
 from ubg.figures.forest import why_missing
 from ubg.figures.style import INK

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.comparison.ablation import (
-    AblationRow,
-    SystemMetrics,
-    ablation_rows,
-    queries_files,
-    read_metrics,
-)
+from ubg.comparison.ablation import AblationRow, ablation_rows
+from ubg.comparison.system_metrics import SystemMetrics, queries_files, read_metrics
 from ubg.data.images.image_pack import IMAGES, ImagePack
 from ubg.data.prepared import NO_IMAGE, PREPARED, load_prepared
 from ubg.evaluation.queries import QueryResults, read_queries
