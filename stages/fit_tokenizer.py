@@ -9,10 +9,10 @@ def main() -> None:
     from ubg.data.text.tokenizers import (
         TOKENIZER,
         describe_tokenizer,
-        fit_tokenizer,
         load_tokenizer,
         refuse_unknown,
     )
+    from ubg.data.text.unigram import fit_tokenizer
     from ubg.params import load_params
     from ubg.runtime.files import replace_folder, write_json
 
