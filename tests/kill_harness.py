@@ -14,7 +14,6 @@ uninterrupted run, and nothing may be left beside it. Exits with status 1 where 
 import argparse
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -25,28 +24,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import write_cuhk_miniature
+from tiny_project import EPOCHS, write_project
 
-REPOSITORY = Path(__file__).parents[1]
 SYSTEMS = ("irra", "phase1", "phase2", "phase3", "phase4")
 WRITTEN = ("data", "models", "metrics", "plots", "checkpoints")
-CHANGES = {
-    "params.yaml": [
-        ("dataset: synthpedes", "dataset: cuhk_pedes"),
-        (r"clusters: \d+", "clusters: 6"),
-    ],
-    "configs/datasets/cuhk_pedes.yaml": [("other_counts: false", "other_counts: true")],
-    "configs/scales/tiny.yaml": [
-        ("vocab_size: 1000", "vocab_size: 80"),
-        ("dropout: 0.0", "dropout: 0.2"),
-        (r"epochs: \d+\n  batch_size: 64", "epochs: 2\n  batch_size: 4"),
-        (r"(compile: false\n  checkpoint_seconds:) 30", r"\1 0"),
-        (r" codes: \d+", " codes: 16"),
-        (r" steps: \d+", " steps: 6"),
-        (r" lr_warmup_steps: \d+", " lr_warmup_steps: 2"),
-        (r" warmup_steps: \d+", " warmup_steps: 3"),
-    ],
-}
 
 
 @dataclass(frozen=True)
@@ -98,21 +79,6 @@ def stages() -> list[Stage]:
 
 
 REPRO = Stage("repro", ("-m", "dvc", "repro", "compare"), ("models", "metrics", "plots"))
-
-
-def write_project(project: Path) -> None:
-    """The repository's code on a miniature of a data set, with a checkpoint at every step."""
-    for name in ("stages", "configs", "src"):
-        shutil.copytree(REPOSITORY / name, project / name)
-    for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(REPOSITORY / name, project)
-    for name, patterns in CHANGES.items():
-        text = (project / name).read_text()
-        for old, new in patterns:
-            text, count = re.subn(old, new, text)
-            assert count == 1, old
-        (project / name).write_text(text)
-    write_cuhk_miniature(project / "data/raw/cuhk_pedes")
 
 
 def start(project: Path, stage: Stage, log: Path) -> subprocess.Popen[bytes]:
@@ -204,7 +170,7 @@ def main() -> int:
     draw, known = random.Random(chosen.seed), stages()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         project, log = Path(folder) / "project", Path(folder) / "log"
-        write_project(project)
+        write_project(project, {EPOCHS: "epochs: 2\n  batch_size: 4"})
         subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=project)
         wanted = [s for s in [*known, REPRO] if not chosen.only or s.name in chosen.only]
         last = max(known.index(s) if s in known else len(known) - 1 for s in wanted)

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import write_cuhk_miniature
+from tiny_project import ACCUMULATE, EPOCHS, write_project
 
 from ubg.runtime.locks import locked
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def stage(project: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -42,38 +40,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 def prepared(tmp_path_factory) -> Path:
     """A project whose data are ready, with dropout, accumulation and a checkpoint at every step."""
     project = tmp_path_factory.mktemp("resume")
-    for name in ("stages", "configs", "src"):
-        shutil.copytree(REPOSITORY / name, project / name)
-    for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(REPOSITORY / name, project)
-    write_cuhk_miniature(project / "data/raw/cuhk_pedes")
-    changes = {
-        "params.yaml": [
-            ("dataset: synthpedes", "dataset: cuhk_pedes"),
-            (r"clusters: \d+", "clusters: 6"),
-        ],
-        "configs/datasets/cuhk_pedes.yaml": [("other_counts: false", "other_counts: true")],
-        "configs/scales/tiny.yaml": [
-            ("vocab_size: 1000", "vocab_size: 80"),
-            ("dropout: 0.0", "dropout: 0.2"),
-            (
-                r"epochs: \d+\n  batch_size: 64",
-                "epochs: 3\n  batch_size: 4",
-            ),
-            ("accumulate: 1", "accumulate: 2"),
-            (r"(compile: false\n  checkpoint_seconds:) 30", r"\1 0"),
-            (r" codes: \d+", " codes: 16"),
-            (r" steps: \d+", " steps: 6"),
-            (r" lr_warmup_steps: \d+", " lr_warmup_steps: 2"),
-            (r" warmup_steps: \d+", " warmup_steps: 3"),
-        ],
-    }
-    for name, patterns in changes.items():
-        text = (project / name).read_text()
-        for old, new in patterns:
-            text, count = re.subn(old, new, text)
-            assert count == 1, old
-        (project / name).write_text(text)
+    write_project(project, {EPOCHS: "epochs: 3\n  batch_size: 4", ACCUMULATE: "accumulate: 2"})
     for name in ("prepare_annotations", "pack_images", "fit_tokenizer", "fit_vqgan"):
         finish(stage(project, f"stages/{name}.py"))
     finish(stage(project, "stages/precompute_vq_tokens.py"))
