@@ -33,7 +33,7 @@ from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.normalisation import Normalisation
 from ubg.data.images.pack import pack_images
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.data.text.tokenizers import fit_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
 
 HEIGHT, WIDTH, BATCH_SIZE, MAX_TOKENS = 384, 128, 64, 77
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

@@ -41,6 +41,7 @@ ROOMS = [
     "vqgan/codes",
     "systems",
     "trained.py",
+    "library.py",
     "search",
     "foils",
     "evaluation",

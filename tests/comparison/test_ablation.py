@@ -10,12 +10,11 @@ from ubg.comparison.ablation import (
     ablation_rows,
     comparisons,
     draw_ablation,
-    queries_files,
-    read_metrics,
     write_csv,
     write_markdown,
 )
 from ubg.comparison.ladder import LADDER, rung
+from ubg.comparison.system_metrics import queries_files, read_metrics
 from ubg.evaluation.queries import QueryResults
 from ubg.retrieval.bootstrap import TOO_FEW, Interval, paired_bootstrap
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from ubg.comparison.ablation import SystemMetrics
 from ubg.comparison.experiments import Experiment, flatten
 from ubg.comparison.ladder import rung
 from ubg.comparison.study import (
@@ -24,6 +23,7 @@ from ubg.comparison.study_tables import (
     write_study_csv,
     write_study_markdown,
 )
+from ubg.comparison.system_metrics import SystemMetrics
 from ubg.evaluation.queries import QueryResults
 from ubg.figures.forest import draw_forest
 from ubg.retrieval.bootstrap import ALIKE, TOO_FEW, Interval, paired_bootstrap

@@ -16,7 +16,7 @@ from ubg.comparison.study import group_experiments
 from ubg.data.annotations.table import read_annotations
 from ubg.data.images.pack import pack_images
 from ubg.data.prepared import write_table
-from ubg.data.text.tokenizers import fit_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
 from ubg.params import load_params
 from ubg.retrieval.encode import Features, make_split
 

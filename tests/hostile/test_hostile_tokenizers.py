@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from ubg.data.text.tokenizers import fit_tokenizer, load_tokenizer
+from ubg.data.text.tokenizers import load_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
 
 VARIANTS = int(os.environ.get("UBG_HOSTILE", "20"))
 SPOILT = (None, [], {}, [[]], "", "x" * 10**4, -1, 1.5, 10**12, True, {"type": "Precompiled"})

@@ -159,7 +159,7 @@ def test_pack_images_without_the_table_says_what_to_run(project):
 
 
 def test_fit_tokenizer_refuses_captions_that_it_does_not_know_until_it_is_allowed(project):
-    from ubg.data.text.tokenizers import fit_tokenizer
+    from ubg.data.text.unigram import fit_tokenizer
 
     assert run("prepare_annotations.py", project).returncode == 0
     fit_tokenizer(["красная куртка"], 64, project / "russian")

@@ -18,7 +18,7 @@ from tiny_models import (
 from tiny_trained import save_trained
 from torch import nn
 
-from ubg.data.text.tokenizers import fit_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
 from ubg.towers.sources import read_state_dict
 from ubg.training.initial_weights import load_initial_weights
 

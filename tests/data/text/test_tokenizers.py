@@ -12,11 +12,11 @@ from ubg.data.text.normalise import normalise_caption
 from ubg.data.text.tokenizers import (
     clip_tokenizer,
     describe_tokenizer,
-    fit_tokenizer,
     load_tokenizer,
     refuse_unknown,
     token_ids,
 )
+from ubg.data.text.unigram import fit_tokenizer
 
 COLOURS = ("red", "blue", "black", "white", "grey", "green", "brown", "yellow", "purple")
 GARMENTS = ("coat", "jacket", "t-shirt", "sweater", "hoodie", "trousers", "jeans", "skirt")

@@ -7,7 +7,7 @@ from tiny_trained import save_trained
 from torch.nn import functional as F
 
 import ubg
-from ubg.data.text.tokenizers import fit_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
 
 SYSTEMS = ["phase1", "phase2", "phase3"]
 CAPTIONS = ["a man in a red coat and blue jeans", "a woman in a green dress", "a boy in a blue cap"]
