@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -53,6 +54,21 @@ def test_nothing_is_lost_doubled_or_different(tmp_path):
     assert len(found[0]) == 60
     np.testing.assert_array_equal(found[1], expected[1])
     np.testing.assert_array_equal(found[2], expected[2])
+
+
+def test_a_gallery_is_read_before_its_first_picture_is_in(tmp_path):
+    draw_folder(tmp_path / "imgs", 4)
+    save_model(tmp_path)
+    gallery = tmp_path / "gallery"
+    assert start(tmp_path, gallery).wait() == 0
+    for name in ("vectors.0.float32", "codes.0.uint8"):
+        (gallery / name).unlink()
+    with sqlite3.connect(gallery / "gallery.sqlite") as database:
+        database.execute("DELETE FROM images")
+    with Gallery.open(gallery) as opened:
+        assert opened.count == 0
+    assert start(tmp_path, gallery).wait() == 0
+    assert len(contents(gallery)[0]) == 4
 
 
 BREAKS_OFF = """

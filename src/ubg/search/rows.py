@@ -32,11 +32,13 @@ class RowFile:
     width: int
 
     def read(self, rows: int) -> NDArray[Any]:
-        """The first rows, memory-mapped.
+        """The first rows, memory-mapped; for none, the file need not be there yet.
 
         Raises:
             ValueError: the file has fewer.
         """
+        if rows == 0:
+            return np.empty((0, self.width), self.dtype)
         size = rows * self.width * self.dtype.itemsize
         try:
             present = self.path.stat().st_size
@@ -47,8 +49,6 @@ class RowFile:
                 f"{self.path}: has {present:,} bytes where {rows:,} rows take {size:,}; the "
                 "gallery is damaged: index the folders anew into another one"
             )
-        if rows == 0:
-            return np.empty((0, self.width), self.dtype)
         # A plain array over the map: NumPy's own class costs time at every slice.
         return np.asarray(np.memmap(self.path, self.dtype, "r", shape=(rows, self.width)))
 
