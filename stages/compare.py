@@ -9,7 +9,10 @@ from ubg.systems import system_names
 
 
 def main(systems: list[str]) -> None:
-    """Read what the systems scored, write the tables and the charts to `plots/compare`."""
+    """Read what the systems scored, write tables and charts to `plots/compare`.
+
+    Each step of the ladder goes to `metrics/steps` as well.
+    """
     from pathlib import Path
 
     from ubg.comparison.ablation import (
@@ -22,6 +25,7 @@ def main(systems: list[str]) -> None:
         write_markdown,
     )
     from ubg.comparison.foils_figure import write_foils
+    from ubg.comparison.steps import write_steps
     from ubg.comparison.system_metrics import read_all_queries, read_metrics
     from ubg.figures.forest import draw_forest
     from ubg.foils.measuring.results import read_results
@@ -45,6 +49,7 @@ def main(systems: list[str]) -> None:
         draw_forest(folder / "differences.png", title, comparisons(rows), INTERVAL_NOTE)
         write_foils(folder, foils, dataset)
         print((folder / "ablation.md").read_text(encoding="utf-8"), end="")
+    write_steps(rows)
     print("written to plots/compare")
 
 

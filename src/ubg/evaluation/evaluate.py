@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ubg.data.images.image_pack import IMAGES, ImagePack
 from ubg.data.prepared import NO_IMAGE, PREPARED, load_prepared
 from ubg.evaluation.cmc import chance_cmc, cmc_records, draw_cmc
+from ubg.evaluation.headline import headline, write_headline
 from ubg.evaluation.measure import Measured, best_device, measure_split, metrics_lines
 from ubg.evaluation.queries import write_queries
 from ubg.evaluation.retrieval_sheet import RetrievedQuery, choose_queries, draw_retrieval_sheet
@@ -33,7 +34,7 @@ SHEET_WORDS = {
 
 
 def evaluate_system(name: str, params: Params) -> None:
-    """Write `metrics/<name>.json` and the figures in `plots/<name>/evaluation/`.
+    """Write `metrics/<name>.json`, its headline, and the figures in `plots/<name>/evaluation/`.
 
     The metrics are those of the weights selected on validation, for the test and the validation
     split; under "last" the same for the weights after the last epoch; and what the system measures
@@ -69,6 +70,7 @@ def evaluate_system(name: str, params: Params) -> None:
     metrics |= system.evaluate(selected, table, pack, params)
     metrics |= foils
     write_json(Path("metrics") / f"{name}.json", metrics)
+    write_headline(name, headline(metrics, system.shown))
     print(metrics_lines("test", metrics["test"]))
     print(f"written to metrics/{name}.json and plots/{name}/evaluation")
 

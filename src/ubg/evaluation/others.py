@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.prepared import OTHERS, load_prepared
+from ubg.evaluation.headline import headline, write_headline
 from ubg.evaluation.measure import best_device, measure_split, metrics_lines
 from ubg.evaluation.overlap import direction, overlap_warning
 from ubg.params import Params
@@ -48,6 +49,7 @@ def evaluate_on(system: str, names: Sequence[str], params: Params) -> None:
         metrics = measure_split(trained, table, "test", pack, batch_size, score).metrics()
         path = Path("metrics/others") / f"{system}_{name}.json"
         write_json(path, {"test": metrics})
+        write_headline(f"{system}_{name}", headline({"test": metrics}))
         print(metrics_lines("test", metrics))
         if (warning := overlap_warning(params, other)) is not None:
             print(f"warning: {warning}")

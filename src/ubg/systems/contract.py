@@ -71,3 +71,4 @@ class System:
     evaluate: "Callable[[Trained, pd.DataFrame, ImagePack, Params], dict[str, Any]]" = nothing_else
     lacks: Callable[[Params], str | None] = nothing_lacks
     code_score: "Callable[[Trained, Path], CodeScore | None]" = cosine_alone
+    shown: tuple[str, ...] = ()

@@ -30,4 +30,11 @@ def evaluate(
     return evaluate_kinds(trained, table, pack, params)
 
 
-SYSTEM = System(ClipMerNetwork, task, load=build, evaluate=evaluate, lacks=lack_of_modalities)
+SYSTEM = System(
+    ClipMerNetwork,
+    task,
+    load=build,
+    evaluate=evaluate,
+    lacks=lack_of_modalities,
+    shown=("kinds.score",),
+)

@@ -26,6 +26,7 @@ from ubg.vqgan.model.taming import load_published
 from ubg.vqgan.model.vqgan import VQGAN
 
 PLOTS, METRICS = Path("plots/vqgan"), Path("metrics/vqgan.json")
+SHORT = Path("metrics/short/vqgan.json")  # what DVC shows
 
 
 def make_vqgan(params: Params) -> None:
@@ -63,6 +64,8 @@ def make_vqgan(params: Params) -> None:
             with replace_folder(VQGAN_FOLDER) as output:
                 save_vqgan(model.cpu(), output)
             write_json(METRICS, quality.as_dict())
+            SHORT.parent.mkdir(parents=True, exist_ok=True)
+            write_json(SHORT, {"psnr": round(quality.psnr, 2)})
         print(
             f"validation: {quality.psnr:.2f} dB, perplexity {quality.perplexity:.0f}, "
             f"{quality.used_codes} of {quality.codes} codes in use"
