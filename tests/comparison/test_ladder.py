@@ -1,7 +1,12 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from ubg.comparison.ladder import LADDER, STUDIED, both_scores, in_order, rung, two_models
 from ubg.systems import system_names
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_system_has_a_place_and_a_colour_of_its_own():
@@ -36,3 +41,11 @@ def test_a_system_without_a_place_is_refused():
         in_order(["irra", "toy"])
     with pytest.raises(ValueError, match="'toy' has no place"):
         rung("toy")
+
+
+def test_the_page_of_dvc_has_the_same_colours():
+    template = json.loads((ROOT / ".dvc/plots/systems.json").read_text())
+    scale = template["encoding"]["color"]["scale"]
+    systems = [place for place in LADDER if "," not in place.name]
+    assert scale["domain"] == [place.name for place in systems]
+    assert scale["range"] == [place.colour for place in systems]
