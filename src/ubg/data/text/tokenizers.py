@@ -9,6 +9,7 @@ from typing import Any
 
 from ubg.data.text.normalise import normalise_caption
 from ubg.data.text.sentencepiece_file import read_sentencepiece
+from ubg.data.text.trial import try_in_child
 from ubg.data.text.vocabulary_limits import check_vocabulary
 from ubg.runtime.hub import find_file
 
@@ -37,6 +38,7 @@ def load_tokenizer(name_or_folder: str | Path) -> Any:
     names = {path.name for path in vocabulary}
     try:
         check_vocabulary(vocabulary)
+        try_in_child(vocabulary)
         if names == {SENTENCEPIECE}:
             tokenizer = read_sentencepiece(vocabulary[0])
         else:
@@ -46,11 +48,9 @@ def load_tokenizer(name_or_folder: str | Path) -> Any:
                 source, trust_remote_code=False, local_files_only=Path(source).is_dir()
             )
     except BaseException as error:  # the files are from outside, each kind fails in its own way
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-            raise
-        reason = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"tokenizer {source!r} cannot be loaded from {', '.join(sorted(names))}: {reason}; "
+            f"tokenizer {source!r} cannot be loaded from {', '.join(sorted(names))}: "
+            f"{_reason(error)}; "
             "give a hub name or a folder written by save_pretrained"
         ) from None
     if not names <= set(tokenizer.vocab_files_names.values()):
@@ -63,6 +63,13 @@ def load_tokenizer(name_or_folder: str | Path) -> Any:
             f"tokenizer {source!r} has no padding or final token; give one of a T5 model"
         )
     return tokenizer
+
+
+def _reason(error: BaseException) -> str:
+    """What a library says in one line; what is no fault of a file or caption is raised again."""
+    if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+        raise error
+    return " ".join(str(error).split())[:300]
 
 
 def _find_vocabulary(source: str) -> list[Path]:
@@ -139,14 +146,22 @@ def token_ids(tokenizer: Any, texts: Sequence[str], special: bool = True) -> lis
         tokenizer: a transformers tokenizer.
         texts: captions.
         special: with the tokens that begin and end a caption.
+
+    Raises:
+        ValueError: the library fails on a caption, as on a character that no piece stands for.
     """
-    ids = tokenizer(
-        texts,
-        add_special_tokens=special,
-        return_attention_mask=False,
-        verbose=False,
-        split_special_tokens=True,
-    )["input_ids"]
+    try:
+        ids = tokenizer(
+            texts,
+            add_special_tokens=special,
+            return_attention_mask=False,
+            verbose=False,
+            split_special_tokens=True,
+        )["input_ids"]
+    except BaseException as error:
+        raise ValueError(
+            f"the tokenizer fails on a caption: {_reason(error)}; take another, or leave it out"
+        ) from None
     if not _is_unigram(tokenizer):
         return ids
     # The Unigram model of the tokenizers library also finds its special pieces inside of words.

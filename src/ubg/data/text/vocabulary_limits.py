@@ -4,6 +4,7 @@ The tokenizers library crashes, panics or hangs on some files, which nothing cat
 """
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ MOST_PIECES = 2**20
 LONGEST_PIECE = 1_000  # characters; the longest of T5, CLIP and Gemma have fewer than 200
 LONGEST_PATTERN = 2_000
 MOST_COMPONENTS = 100
+MOST_GROWTH = 10_000  # of a text, by all that a normaliser puts in place of something
 MODELS = ("Unigram", "BPE", "WordPiece", "WordLevel")
 COMPONENTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 SIDE_FILES = (
@@ -66,6 +68,9 @@ def _check(values: dict[str, Any], path: Path) -> None:
         parts = list(_parts(values.get(name)))
         if len(parts) > MOST_COMPONENTS:
             raise ValueError(f"{path}: its {name} has {len(parts):,} parts")
+        growth = math.prod(max(1, len(str(part.get("content", "")))) for part in parts)
+        if growth > MOST_GROWTH:
+            raise ValueError(f"{path}: its {name} makes a text up to {growth:,} times as long")
         for part in parts:
             pattern = part.get("pattern")
             if len(json.dumps(pattern)) > LONGEST_PATTERN:
