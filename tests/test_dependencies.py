@@ -2,15 +2,17 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TABLES = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = TABLES["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DEVELOPING = ("tests", "benchmarks")
 FILES = [path for folder in DEVELOPING for path in (ROOT / folder).rglob("*.py")]
@@ -56,3 +58,30 @@ def test_all_that_is_declared_is_pinned(extra):
     pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
     declared = PROJECT["dependencies"] + [one for name in extra for one in EXTRAS[name]]
     assert names(declared) <= pinned
+
+
+# Asked for by a package that works without: docs/supply.md.
+LEFT_OUT = {"taming-transformers": {"omegaconf", "pytorch-lightning"}}
+
+
+def test_the_lock_leaves_out_what_no_module_in_use_needs():
+    (replaced,) = TABLES["tool"]["uv"]["dependency-metadata"]
+    name, kept = replaced["name"], names(replaced["requires-dist"])
+    asked = names(requires(name) or [])
+    assert asked - kept == LEFT_OUT[name]
+    pinned = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.M)
+    assert kept < set(pinned)
+    assert "pytorch-lightning" not in pinned
+
+
+def test_all_else_that_packages_ask_for_is_installed():
+    """The lock is installed with `--no-deps`: what it lacks would be missing in silence."""
+    check = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    told = subprocess.run(check, capture_output=True, text=True).stdout.splitlines()
+    known = [
+        rf"{name} \S+ requires {left_out}, which is not installed\."
+        for name, several in LEFT_OUT.items()
+        for left_out in several
+    ]
+    fine = re.compile("|".join([*known, r"No broken requirements found\."]))
+    assert [line for line in told if not fine.fullmatch(line)] == []
