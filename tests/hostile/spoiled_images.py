@@ -76,7 +76,7 @@ JPEG_TOO_LARGE = (
 )
 
 NO_KNOWN_FORMAT = "is no image of a known format"
-TOO_MANY_PIXELS = "pixels, more than 64,000,000"
+TOO_MANY_PIXELS = "pixels, more than 50,000,000"
 TOO_LARGE = "is too large: Image size"
 
 # Content of the file, and what is said of it.

@@ -1,6 +1,9 @@
 """Files that are no files, too large, or dear to read: refused before anything reads them."""
 
+import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,8 @@ import torch
 from PIL import Image
 
 from ubg.data.annotations.formats.text_file import open_text
-from ubg.data.images.decode import decode_image
+from ubg.data.images import decode
+from ubg.data.images.decode import decode_image, read_header
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
 from ubg.data.prepared import load_prepared
@@ -18,6 +22,8 @@ from ubg.foils.cases import read_cases
 from ubg.foils.measuring.results import read_results
 from ubg.params import load_params
 from ubg.runtime.opening import Kind, read_json
+from ubg.search.picture import open_picture
+from ubg.search.serving.pictures import uploaded_picture
 from ubg.towers.sources import read_state_dict
 from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
 from ubg.vqgan.model.taming import read_config
@@ -101,14 +107,60 @@ def test_messages_about_a_value_are_of_bounded_length(tmp_path):
     assert len(str(caught.value)) < 5000
 
 
+def content(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, kind)
+    return file.getvalue()
+
+
+def many_scans() -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (6000, 6000)).save(file, "JPEG", progressive=True, quality=1)
+    data = file.getvalue()
+    start, end = data.index(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:start] + data[start:end] * 60 + data[end:]
+
+
 def test_a_progressive_jpeg_of_many_scans_is_refused_before_it_is_decoded(tmp_path):
     path = tmp_path / "x.jpg"
-    Image.new("L", (6000, 6000)).save(path, progressive=True, quality=1)
-    data = path.read_bytes()
-    start, end = data.index(b"\xff\xda"), data.rindex(b"\xff\xd9")
-    path.write_bytes(data[:start] + data[start:end] * 200 + data[end:])
+    path.write_bytes(many_scans())
     with pytest.raises(ValueError, match=r"x\.jpg: has [0-9,]+ scans of 36,000,000 pixels"):
         decode_image(path, 4, 4)
+    with pytest.raises(ValueError, match=r"^image: has [0-9,]+ scans of 36,000,000 pixels"):
+        uploaded_picture(path.read_bytes())
+
+
+CHUNK = struct.pack(">I4sI", 0, b"abCd", zlib.crc32(b"abCd"))
+EXIF = b"\xff\xe1\xff\xffExif\0\0" + b"x" * 65527
+# Three million empty parts, and a part that is put together from hundreds.
+DEAR = {
+    "chunks.png": lambda: content("PNG")[:33] + CHUNK * 3_000_000 + content("PNG")[33:],
+    "comments.jpg": lambda: content("JPEG")[:2] + b"\xff\xfe\0\2" * 3_000_000 + content("JPEG")[2:],
+    "exif.jpg": lambda: content("JPEG")[:2] + EXIF * 800 + content("JPEG")[2:],
+}
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_an_image_of_millions_of_parts_is_read_no_longer_than_allowed(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    path.write_bytes(DEAR[name]())
+    monkeypatch.setattr(decode, "SECONDS", 0.1)
+    for read in (read_header, lambda path: decode_image(path, 4, 4), open_picture):
+        with pytest.raises(ValueError, match=rf"{name}: takes more than 0\.1 s to decode"):
+            read(path)
+    with pytest.raises(ValueError, match=r"^image: takes more than 0\.1 s to decode"):
+        decode_image(path.read_bytes(), 4, 4)
+
+
+def test_a_file_read_in_blocks_gives_the_pixels_of_pil(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 200, 3), np.uint8)
+    for kind in ("PNG", "JPEG", "BMP", "WEBP", "GIF"):
+        path = tmp_path / "x"
+        Image.fromarray(pixels).save(path, kind)
+        with Image.open(path) as image:
+            expected = np.asarray(image.convert("RGB"))
+        assert (decode_image(path, 300, 200) == expected).all()
+        assert (decode_image(path.read_bytes(), 300, 200) == expected).all()
 
 
 def test_an_image_of_one_long_row_is_refused(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ubg.data.images.decode import FORMATS, MAX_PIXELS, decode_image
+from ubg.data.images.decode import decode_image, open_image
 from ubg.runtime.opening import Kind
 from ubg.search.database import reading
 from ubg.search.filters import Filter
@@ -201,16 +201,15 @@ class Gallery:
         except OSError:
             raise refusal from None
         with os.fdopen(descriptor, "rb") as file:
-            try:
-                if os.fstat(descriptor).st_size > Kind.IMAGE:
-                    raise refusal
-                with Image.open(file, formats=FORMATS) as image:
-                    if image.width * image.height > MAX_PIXELS:
-                        raise refusal
-                    width, height = upright_size(image)
-                    return Image.fromarray(decode_image(image, height, width))
-            except Exception:  # what PIL raises on damaged files is not the same in any two formats
-                raise refusal from None
+            if os.fstat(descriptor).st_size > Kind.IMAGE:
+                raise refusal
+            content = file.read()
+        try:
+            with open_image(content) as image:
+                width, height = upright_size(image)
+            return Image.fromarray(decode_image(content, height, width))
+        except ValueError:
+            raise refusal from None
 
     def allowed_rows(self, filter: Filter | None) -> NDArray[np.bool_]:
         """Which rows pass a filter, duplicates folded, [N]."""

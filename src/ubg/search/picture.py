@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from ubg.data.images.decode import FORMATS, decode_image, read_header
+from ubg.data.images.decode import decode_image, open_image
 from ubg.runtime.opening import Kind
 
 TURNED = {5, 6, 7, 8}  # orientations that exchange width and height
@@ -63,7 +63,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 def _facts(path: Path) -> tuple[int, int, str | None]:
     """Width and height upright, and when it was taken; what EXIF says of the place is not read."""
-    with Image.open(path, formats=FORMATS) as image:
+    with open_image(path) as image:
         tags = _tags(image)
         taken = tags.get(ExifTags.Base.DateTimeOriginal) or tags.get(ExifTags.Base.DateTime)
         return *upright_size(image), _iso_time(taken)
@@ -89,7 +89,6 @@ def open_picture(path: Path) -> Image.Image:
     Raises:
         ValueError: it cannot be read, or is too large.
     """
-    read_header(path)
-    with Image.open(path, formats=FORMATS) as image:
+    with open_image(path) as image:
         width, height = upright_size(image)
     return Image.fromarray(decode_image(path, height, width))

@@ -1,10 +1,12 @@
 """Decoding of an untrusted image file to pixels of a given size."""
 
+import io
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +14,20 @@ from PIL import Image, ImageOps
 
 from ubg.runtime.opening import Kind, check_file
 
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = 50_000_000  # with transparency they take a gigabyte while they are decoded
 MAX_SIDE = 2**15
-MAX_WORK = 10**9  # pixels of all scans of a JPEG: ten seconds
+MAX_WORK = 10**9  # pixels of all scans of a JPEG, which read no file in between: ten seconds
+SECONDS = 8  # of the processor, within which a file is read
 SCAN_BYTES = 10
 LARGE_PIXELS = 4_000_000
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 
-# Threads decode in parallel, and decoding an image of `MAX_PIXELS` takes more than a gigabyte.
+# Threads decode in parallel, and decoding an image of `MAX_PIXELS` takes a gigabyte.
 _one_large_at_a_time = threading.Lock()
 
 
 def decode_image(
-    source: str | Path | Image.Image, height: int, width: int, channels: int = 3
+    source: str | Path | bytes | Image.Image, height: int, width: int, channels: int = 3
 ) -> NDArray[np.uint8]:
     """Pixels, uint8 [height, width, channels], turned upright by EXIF and resized bicubically.
 
@@ -33,13 +36,11 @@ def decode_image(
     not say how many bits it has, an image of values up to 255 has 8.
 
     Raises:
-        ValueError: the file cannot be read, is no image or a truncated one, or is larger than
-            allowed, in bytes, pixels, one side, or scans of a JPEG; path and reason are named. Or
-            a picture holds fractions.
+        ValueError: as `open_image`, or the image is truncated, or a picture holds fractions.
     """
     if isinstance(source, Image.Image):
         return _pixels(source, height, width, channels)
-    with _opened(source) as image:
+    with open_image(source) as image:
         large = image.width * image.height > LARGE_PIXELS
         with _one_large_at_a_time if large else nullcontext():
             return _pixels(image, height, width, channels)
@@ -49,36 +50,31 @@ def read_header(source: str | Path) -> tuple[int, int, str]:
     """Width and height in pixels, as stored, and the format; no pixel is decoded.
 
     Raises:
-        ValueError: as `decode_image`, as far as the header tells.
+        ValueError: as `open_image`.
     """
-    with _opened(source) as image:
+    with open_image(source) as image:
         return image.width, image.height, str(image.format)
 
 
 @contextmanager
-def _opened(source: str | Path) -> Iterator[Image.Image]:
-    """The image, of which the header alone has been read; what PIL raises becomes a ValueError."""
+def open_image(source: str | Path | bytes) -> Iterator[Image.Image]:
+    """An image file, or its content, of which the header alone has been read.
+
+    Raises:
+        ValueError: the file cannot be read, is no image, or is larger than allowed, in bytes,
+            pixels, one side, scans of a JPEG, or the time that reading takes; path and reason are
+            named. What PIL raises within the block becomes one too.
+    """
     try:
-        size = check_file(Path(source), Kind.IMAGE)
+        size = len(source) if isinstance(source, bytes) else check_file(Path(source), Kind.IMAGE)
         if size == 0:
             raise ValueError("has no bytes")
-        with Image.open(source, formats=FORMATS) as image:
-            pixels = image.width * image.height
-            if pixels > MAX_PIXELS:
-                raise ValueError(
-                    f"has {image.width}x{image.height} pixels, more than {MAX_PIXELS:,}"
-                )
-            if max(image.size) > MAX_SIDE:
-                raise ValueError(
-                    f"has {image.width}x{image.height} pixels, more than {MAX_SIDE:,} on a side"
-                )
-            # Each scan goes through all pixels, and takes a few bytes at least.
-            if image.format == "JPEG" and pixels * (size // SCAN_BYTES) > MAX_WORK:
-                scans = Path(source).read_bytes().count(b"\xff\xda")
-                if pixels * scans > MAX_WORK:
-                    raise ValueError(f"has {scans:,} scans of {pixels:,} pixels; save it anew")
-            yield image
-            return
+        with _content(source) as content:
+            file = io.BufferedReader(_WithinTime(content), 2**16)
+            with Image.open(file, formats=FORMATS) as image:
+                _check_size(image, source, size)
+                yield image
+                return
     except Image.UnidentifiedImageError:
         reason = f"is no image of a known format ({', '.join(FORMATS)})"
     except Image.DecompressionBombError as error:
@@ -86,8 +82,56 @@ def _opened(source: str | Path) -> Iterator[Image.Image]:
     except Exception as error:
         # What PIL raises on damaged files is not the same in any two formats.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        reason = reason.removeprefix(f"{source}: ")[:300]
-    raise ValueError(f"{source}: {reason}")
+        reason = reason.removeprefix(f"{source!s}: ")[:300]
+    raise ValueError(f"{'image' if isinstance(source, bytes) else source}: {reason}")
+
+
+def _content(source: str | Path | bytes) -> BinaryIO:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    return Path(source).open("rb", buffering=0)
+
+
+class _WithinTime(io.RawIOBase):
+    """A file that can be read for so many `SECONDS` of this thread.
+
+    PIL goes through headers and pixels block by block, and on a file of millions of parts takes
+    minutes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.end = file, time.thread_time() + SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if time.thread_time() > self.end:
+            raise ValueError(f"takes more than {SECONDS} s to decode; save it anew")
+        return self.file.readinto(buffer)  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+
+def _check_size(image: Image.Image, source: str | Path | bytes, size: int) -> None:
+    pixels, sides = image.width * image.height, f"{image.width}x{image.height}"
+    if pixels > MAX_PIXELS:
+        raise ValueError(f"has {sides} pixels, more than {MAX_PIXELS:,}")
+    if max(image.size) > MAX_SIDE:
+        raise ValueError(f"has {sides} pixels, more than {MAX_SIDE:,} on a side")
+    # Each scan goes through all pixels, and takes a few bytes at least.
+    if image.format == "JPEG" and pixels * (size // SCAN_BYTES) > MAX_WORK:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        scans = content.count(b"\xff\xda")
+        if pixels * scans > MAX_WORK:
+            raise ValueError(f"has {scans:,} scans of {pixels:,} pixels; save it anew")
 
 
 def _pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.uint8]:

@@ -4,11 +4,10 @@ import io
 
 from PIL import Image
 
-from ubg.data.images.decode import FORMATS, decode_image
+from ubg.data.images.decode import decode_image, open_image
 from ubg.search.picture import upright_size
 
 UPLOAD_BYTES = 10 * 2**20
-UPLOAD_PIXELS = 50_000_000
 UPLOAD_SIDE = 2048  # what is larger is reduced before it waits for the model
 THUMBNAIL = (256, 384)  # width and height at most
 PICTURE = (1600, 1600)
@@ -24,27 +23,15 @@ def uploaded_picture(content: bytes) -> Image.Image:
     if len(content) > UPLOAD_BYTES:
         raise ValueError(f"image: has {len(content):,} bytes; give {UPLOAD_BYTES:,} at most")
     try:
-        with _opened(content) as image:
+        with open_image(content) as image:
             size = _reduced(image)
-        # Anew: what EXIF was looked for in, PIL takes for decoded, however far it came.
-        with _opened(content) as image:
-            return Image.fromarray(decode_image(image, *size))
-    except Image.UnidentifiedImageError:
-        reason = f"is no image of a known format ({', '.join(FORMATS)})"
-    except Exception as error:  # what PIL raises on damaged files differs from format to format
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-    raise ValueError(f"image: {reason}; give another one")
-
-
-def _opened(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content), formats=FORMATS)
+        return Image.fromarray(decode_image(content, *size))
+    except ValueError as error:
+        raise ValueError(f"{' '.join(str(error).split())}; give another one") from None
 
 
 def _reduced(image: Image.Image) -> tuple[int, int]:
     """Height and width, upright, of what waits for the model."""
-    if image.width * image.height > UPLOAD_PIXELS:
-        size = f"{image.width}x{image.height}"
-        raise ValueError(f"has {size} pixels, more than {UPLOAD_PIXELS:,}")
     width, height = upright_size(image)
     scale = min(1.0, UPLOAD_SIDE / max(width, height))
     return max(1, round(height * scale)), max(1, round(width * scale))
