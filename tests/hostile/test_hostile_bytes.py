@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+import sentencepiece
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -21,6 +22,8 @@ from ubg.data.annotations.table import read_annotations
 from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.prepared import load_prepared
+from ubg.data.text.tokenizers import load_tokenizer
+from ubg.data.text.unigram import fit_tokenizer
 from ubg.evaluation.queries import read_queries
 from ubg.foils.cases import Case, read_cases, write_cases
 from ubg.foils.measuring.results import read_results
@@ -77,6 +80,8 @@ READERS = {
     "x.gif": lambda folder: decode_image(folder / "x.gif", 4, 4),
     "x.webp": lambda folder: decode_image(folder / "x.webp", 4, 4),
     "x.bmp": lambda folder: decode_image(folder / "x.bmp", 4, 4),
+    "tokenizer/tokenizer.json": lambda folder: load_tokenizer(folder / "tokenizer"),
+    "spiece/spiece.model": lambda folder: load_tokenizer(folder / "spiece"),
     "annotations/reid_raw.json": lambda folder: read_annotations("cuhk_pedes", folder),
 }
 SPLICED = (b"\0", b'"', b"[" * 2000, b"NaN", b"\xff" * 64, b"1e999", b"../" * 40, b"\n", b"&a *a")
@@ -118,6 +123,14 @@ def folder(tmp_path_factory):
         )
     ]
     (folder / "annotations/reid_raw.json").write_text(json.dumps(records))
+    captions = ["a man in a red coat", "a woman in blue jeans"] * 4
+    fit_tokenizer(captions, 60, folder / "tokenizer")
+    (folder / "spiece").mkdir()
+    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1}
+    with (folder / "spiece/spiece.model").open("wb") as model:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(captions), model_writer=model, vocab_size=22, **ids
+        )
     return folder
 
 
