@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +14,7 @@ SHOWN_FAULTS = 20
 def main() -> None:
     """Run `ubg` with the arguments of the process; what is wrong with them is said in a line."""
     arguments = _parser().parse_args()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of EXIF, in lines of its own
 
     def run() -> None:
         try:

@@ -146,7 +146,8 @@ def _new_manifest(trained: "TrainedModel", model: Path, both_scores: bool) -> Ma
 def _compare(gallery: Path, folder: Folder, report: Report) -> list[Job]:
     """Note what is gone; returns what is to be read."""
     tree = walk(folder.path, folder.exclude)
-    report.unreadable += [(f"{folder.path}/{path}", reason) for path, reason in tree.unreadable]
+    for path, reason in tree.closed + tree.left_out:
+        report.unreadable.append((f"{folder.path}/{path}", reason))
     with reading(gallery) as database:
         known = _known(database, folder.id)
     jobs = []
@@ -160,7 +161,7 @@ def _compare(gallery: Path, folder: Folder, report: Report) -> list[Job]:
             report.changed += 1
         else:
             report.unchanged += 1
-    lost = _lost(known.items(), tree.unreadable)
+    lost = _lost(known.items(), tuple(path for path, _ in tree.closed))
     report.gone += len(lost)
     if lost:
         with writing(gallery) as database:
@@ -177,7 +178,6 @@ def _known(database: sqlite3.Connection, folder: int) -> dict[str, Known]:
     return {path: Known(*facts) for path, *facts in rows}
 
 
-def _lost(missing: Iterable[tuple[str, Known]], unreadable: list[tuple[str, str]]) -> list[int]:
+def _lost(missing: Iterable[tuple[str, Known]], closed: tuple[str, ...]) -> list[int]:
     """Ids of what is not there any more; what lies in a folder that cannot be listed stays."""
-    closed = tuple("" if path == "." else path for path, _ in unreadable)
     return [known.id for path, known in missing if not (closed and path.startswith(closed))]

@@ -1,6 +1,7 @@
 """The picture files below a folder, without opening any."""
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -30,23 +31,24 @@ class Tree:
 
     Attributes:
         files: by path.
-        unreadable: what cannot be named or listed, with the reason.
+        closed: folders that cannot be listed, with "/" at the end, and the reason.
+        left_out: what has the name of a picture and is not looked into, and the reason.
     """
 
     files: list[Found]
-    unreadable: list[tuple[str, str]]
+    closed: list[tuple[str, str]]
+    left_out: list[tuple[str, str]]
 
 
 def walk(folder: Path, exclude: Sequence[str]) -> Tree:
-    """The picture files below `folder`; what is hidden, excluded or a link is left out.
+    """The picture files below `folder`; what is hidden or excluded is left out without a word.
 
     Args:
         folder: is there.
         exclude: patterns as in a shell, for a name or for a path below the folder; an excluded
             folder is not entered.
     """
-    files: list[Found] = []
-    unreadable: list[tuple[str, str]] = []
+    tree = Tree([], [], [])
     waiting = [""]
     while waiting:
         below = waiting.pop()
@@ -58,31 +60,30 @@ def walk(folder: Path, exclude: Sequence[str]) -> Tree:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(f"{path}/")
-                    elif _is_picture(entry):
-                        _add(entry, path, files, unreadable)
+                    elif entry.name.lower().endswith(SUFFIXES):
+                        _add(entry, path, tree)
         except OSError as error:
-            unreadable.append((below or ".", error.strerror or str(error)))
-    return Tree(sorted(files, key=lambda found: found.path), unreadable)
+            tree.closed.append((below, error.strerror or str(error)))
+    tree.files.sort(key=lambda found: found.path)
+    return tree
 
 
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    return entry.name.lower().endswith(SUFFIXES) and entry.is_file(follow_symlinks=False)
-
-
-def _add(
-    entry: os.DirEntry[str], path: str, files: list[Found], unreadable: list[tuple[str, str]]
-) -> None:
+def _add(entry: os.DirEntry[str], path: str, tree: Tree) -> None:
     try:
         path.encode()
     except UnicodeEncodeError:
         shown = os.fsencode(path).decode(errors="backslashreplace")
-        unreadable.append((shown, "its name is no UTF-8; rename it"))
+        tree.left_out.append((shown, "its name is no UTF-8; rename it"))
         return
     try:
         facts = entry.stat(follow_symlinks=False)
     except FileNotFoundError:  # between the listing and now
         return
-    files.append(Found(path, facts.st_size, facts.st_mtime_ns))
+    if stat.S_ISREG(facts.st_mode):
+        tree.files.append(Found(path, facts.st_size, facts.st_mtime_ns))
+    else:
+        kind = "a link" if stat.S_ISLNK(facts.st_mode) else "a pipe, socket or device"
+        tree.left_out.append((path, f"it is {kind}; copy the file itself there"))
 
 
 def _excluded(name: str, path: str, exclude: Sequence[str]) -> bool:
