@@ -186,6 +186,21 @@ def test_codes_are_asked_for_when_the_gallery_is_made(place):
         run(place, both_scores=True)
 
 
+def test_vectors_in_float16_take_half_the_space(place):
+    run(place, float16=True)
+    run(place)  # it stays so
+    (place / "whole").mkdir()
+    index(place / "whole/gallery", Request([place / "imgs"], place / "model"))
+    with Gallery.open(place / "gallery") as half, Gallery.open(place / "whole/gallery") as whole:
+        kept, rounded = whole.snapshot.vectors_ND, half.snapshot.vectors_ND
+        np.testing.assert_array_equal(rounded, kept.astype(np.float16))
+        ids = half.snapshot.ids_N
+        np.testing.assert_allclose(np.linalg.norm(half.vectors(ids), axis=1), 1, atol=1e-6)
+    assert (place / "gallery/vectors.0.float16").stat().st_size == 2 * rounded.size
+    with pytest.raises(ValueError, match="keeps its vectors in float32"):
+        index(place / "whole/gallery", Request([], float16=True))
+
+
 def test_rows_are_written_anew_when_most_are_gone_and_a_reader_keeps_its_own(place, monkeypatch):
     monkeypatch.setattr(tidying, "SPARE_ROWS", 3)
     run(place, both_scores=True)

@@ -55,6 +55,24 @@ def naive(vectors, question, codes, evidence, allowed, count):
     return order, exact[order] / 2.0**52
 
 
+@pytest.mark.parametrize("count", [1, 10])
+def test_vectors_in_float16_are_searched_as_exactly(count):
+    """Among rows that float16 has moved together, at lengths that it has moved from 1."""
+    vectors, questions, _, _ = draw()
+    generator = np.random.default_rng(2)
+    near = vectors[3] + 2e-4 * generator.standard_normal((COUNT // 2, DIMENSION))
+    vectors[: COUNT // 2] = near
+    rounded = vectors.astype(np.float16)
+    found = exact_top(Scored(rounded), questions, None, np.ones(COUNT, bool), count)
+    for question, (rows, scores) in zip(questions, found, strict=True):
+        everything = np.ones(COUNT, bool)
+        expected, expected_scores = naive(
+            rounded.astype(np.float32), question, None, None, everything, count
+        )
+        np.testing.assert_array_equal(rows, expected)
+        np.testing.assert_array_equal(scores, expected_scores)
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("share", [1, 0.5, 0.05, 0])
 @pytest.mark.parametrize("count", [1, 10, 1000])

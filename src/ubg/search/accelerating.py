@@ -2,6 +2,8 @@
 
 import hashlib
 
+import numpy as np
+
 from ubg.search.engines.contract import Index
 from ubg.search.engines.faiss_ivf import FaissIndex
 from ubg.search.engines.milvus import MilvusIndex
@@ -34,7 +36,7 @@ def bring_up_to_date(gallery: Gallery, server: str) -> MilvusIndex:
     index, snapshot = open_server(gallery, server), gallery.snapshot
     index.remove(snapshot.ids_N[~snapshot.alive_N])
     new_N = snapshot.alive_N & (snapshot.ids_N > index.newest())
-    index.add(snapshot.ids_N[new_N], snapshot.vectors_ND[new_N])
+    index.add(snapshot.ids_N[new_N], snapshot.vectors_ND[new_N].astype(np.float32))
     return index
 
 

@@ -51,6 +51,7 @@ def _add_index(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gallery", required=True, type=Path, help="folder of the gallery")
     parser.add_argument("--model", type=Path, help="folder of a trained model")
     parser.add_argument("--both-scores", action="store_true", help="keep codes for a second score")
+    parser.add_argument("--float16", action="store_true", help="keep vectors in half the space")
     parser.add_argument("--exclude", action="append", metavar="PATTERN", help="*.png, test/*")
     parser.add_argument("--labels", type=Path, help="CSV of the columns path, tags, camera")
     parser.add_argument("--forget", action="append", default=[], type=Path, metavar="FOLDER")
@@ -66,6 +67,7 @@ def _index(arguments: argparse.Namespace) -> None:
         folders=arguments.folders,
         model=arguments.model,
         both_scores=arguments.both_scores,
+        float16=arguments.float16,
         exclude=arguments.exclude,
         labels=read_labels(arguments.labels) if arguments.labels else {},
         forget=arguments.forget,

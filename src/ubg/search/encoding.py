@@ -146,9 +146,8 @@ class _Writer:
         """Commit what waits."""
         if not self.waiting:
             return
-        self.vectors.write(
-            self.next_row, np.concatenate([batch.vectors_ND for batch in self.waiting])
-        )
+        vectors_ND = np.concatenate([batch.vectors_ND for batch in self.waiting])
+        self.vectors.write(self.next_row, vectors_ND.astype(self.vectors.dtype))
         if self.codes is not None:
             codes = [batch.codes_NL for batch in self.waiting if batch.codes_NL is not None]
             self.codes.write(self.next_row, np.concatenate(codes))

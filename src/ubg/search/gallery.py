@@ -67,7 +67,7 @@ class Snapshot:
         generation: of the files of rows.
         ids_N: id of each row; that of a row that is gone lies between its neighbours'.
         alive_N: whether a row is an image that can be found.
-        vectors_ND: unit vectors, memory-mapped, float32.
+        vectors_ND: unit vectors, memory-mapped, as far as float16 holds them where they are.
         codes_NL: codes, memory-mapped; None where the gallery keeps none.
         twins: rows of images of which there are several of the same bytes.
         twin_groups: which rows of `twins` are the same.
@@ -77,7 +77,7 @@ class Snapshot:
     generation: int
     ids_N: NDArray[np.int64]
     alive_N: NDArray[np.bool_]
-    vectors_ND: NDArray[np.float32]
+    vectors_ND: NDArray[np.floating]
     codes_NL: NDArray[Any] | None
     twins: NDArray[np.int64]
     twin_groups: NDArray[np.int64]
@@ -238,6 +238,8 @@ class Gallery:
             if len(rows) == 0:
                 raise ValueError(f"image {id}: is not in the gallery; name one of a result")
             vectors_ND[place] = self.snapshot.vectors_ND[rows[0]]
+        if self.manifest.vectors == "float16":  # whose rounding moves the length
+            vectors_ND /= np.linalg.norm(vectors_ND, axis=1, keepdims=True)
         return vectors_ND
 
 

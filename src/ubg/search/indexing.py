@@ -36,6 +36,7 @@ class Request:
         folders: none stand for all that the gallery knows.
         model: folder of a trained model; None for the one that the gallery was made with.
         both_scores: keep the codes of a second score too; a gallery is made with them or without.
+        float16: keep vectors in half the space; a gallery is made with it or without.
         exclude: patterns of what to leave out, kept for the next time; None for those of last time.
         labels: of images, by path.
         forget: folders whose images are to be left out from now on.
@@ -44,6 +45,7 @@ class Request:
     folders: Sequence[Path]
     model: Path | None = None
     both_scores: bool = False
+    float16: bool = False
     exclude: Sequence[str] | None = None
     labels: dict[str, Label] = field(default_factory=dict)
     forget: Sequence[Path] = ()
@@ -106,6 +108,11 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], 
         manifest = read_manifest(gallery)
         model = request.model or Path(manifest.model)
         manifest.require(model, request.both_scores)
+        if request.float16 and manifest.vectors != "float16":
+            raise ValueError(
+                f"{gallery}: keeps its vectors in {manifest.vectors}; index the folders anew into "
+                f"another gallery with `ubg index --model {model} --float16`"
+            )
         return manifest, lambda: ubg.load(model, both_scores=manifest.codes is not None)
     if gallery.exists() and not _is_unfinished(gallery):
         raise ValueError(f"{gallery}: holds something else than a gallery; name a new folder")
@@ -115,7 +122,7 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], 
             f"--gallery {gallery}`"
         )
     trained = ubg.load(request.model, both_scores=request.both_scores)
-    manifest = _new_manifest(trained, request.model.resolve(), request.both_scores)
+    manifest = _new_manifest(trained, request.model.resolve(), request)
     gallery.mkdir(exist_ok=True)
     create_database(gallery)
     write_manifest(gallery, manifest)  # last: with it, the folder is a gallery
@@ -129,9 +136,9 @@ def _is_unfinished(gallery: Path) -> bool:
     )
 
 
-def _new_manifest(trained: "TrainedModel", model: Path, both_scores: bool) -> Manifest:
+def _new_manifest(trained: "TrainedModel", model: Path, request: Request) -> Manifest:
     codes = None
-    if both_scores:
+    if request.both_scores:
         _, length, count = trained.caption_evidence([]).shape
         codes = Codes(length=length, count=count, fingerprint=codes_fingerprint(model))
     return Manifest(
@@ -140,6 +147,7 @@ def _new_manifest(trained: "TrainedModel", model: Path, both_scores: bool) -> Ma
         fingerprint=model_fingerprint(model),
         dimension=trained.network.embedding_dim,
         codes=codes,
+        vectors="float16" if request.float16 else "float32",
     )
 
 

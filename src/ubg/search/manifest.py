@@ -1,7 +1,7 @@
 """What a gallery was made with: `manifest.json`, and the fingerprint of a model."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,6 +9,7 @@ from ubg.runtime.files import file_fingerprint, fingerprint, write_json
 
 MANIFEST = "manifest.json"
 FORMAT: Literal[1] = 1
+VectorType: TypeAlias = Literal["float32", "float16"]
 # Raise it when images are read, turned or resized in another way than before.
 PREPROCESSING = 1
 
@@ -39,6 +40,7 @@ class Manifest(BaseModel):
         model: folder of the model, absolute, when the gallery was made.
         fingerprint: of that model and of how images are read.
         dimension: of a vector.
+        vectors: type of its numbers on disk.
         codes: None where the gallery serves the cosine alone.
     """
 
@@ -49,6 +51,7 @@ class Manifest(BaseModel):
     fingerprint: str
     dimension: int = Field(ge=1, le=2**16)
     codes: Codes | None
+    vectors: VectorType = "float32"  # older galleries do not say
 
     def require(self, model: Path, both_scores: bool) -> None:
         """Check that a model is the one whose vectors, or vectors and codes, are kept.

@@ -70,8 +70,8 @@ class RowFile:
 
 def vector_file(gallery: Path, manifest: Manifest, generation: int) -> RowFile:
     """The unit vectors of a gallery."""
-    path = gallery / f"vectors.{generation}.float32"
-    return RowFile(path, np.dtype(np.float32), manifest.dimension)
+    path = gallery / f"vectors.{generation}.{manifest.vectors}"
+    return RowFile(path, np.dtype(manifest.vectors), manifest.dimension)
 
 
 def code_file(gallery: Path, codes: Codes, generation: int) -> RowFile:

@@ -5,6 +5,9 @@ multiples of 2^-26, and a second score is rounded to them and added. So equal im
 scores, whatever the block, the BLAS or the other queries of a batch; ties go to the lower row; and
 the ranks are those of evaluation. The float32 product, whose error has a known bound, picks the
 candidates, and only these are scored in integers.
+
+Vectors kept in float16 are those that are searched, exactly: the rounded ones, at length 1 again.
+Only against evaluation, which has them in float32, ranks may then differ.
 """
 
 from collections.abc import Iterator
@@ -25,11 +28,11 @@ class Scored:
     """The rows and vectors, and what is added to their cosines.
 
     Attributes:
-        vectors_ND: unit vectors, float32.
+        vectors_ND: unit vectors, float32 or rounded to float16.
         codes_NL: codes of the second score; None for the cosine alone.
     """
 
-    vectors_ND: NDArray[np.float32]
+    vectors_ND: NDArray[np.floating]
     codes_NL: NDArray[Any] | None = None
 
 
@@ -94,7 +97,7 @@ def _exact_scores(
     """In units of 2^-52."""
     from ubg.retrieval.counting import UNIT_BITS, UNITS
 
-    codes_CD = _in_units(rows.vectors_ND[some])
+    codes_CD = _in_units(rows.vectors_ND[some].astype(np.float32, copy=False))
     exact_C = codes_CD.astype(np.int64) @ _in_units(vector_D[None])[0].astype(np.int64)
     if evidence_LV is not None:
         added_C = _added(rows, some, evidence_LV[None])[0]
@@ -147,7 +150,7 @@ def _blocks(
         some: NDArray[np.int64] | slice = slice(start, start + len(allowed_B))
         if open_rows * FEW < len(allowed_B):
             some = start + np.flatnonzero(allowed_B)
-        vectors_BD = rows.vectors_ND[some]
+        vectors_BD = rows.vectors_ND[some].astype(np.float32, copy=False)
         scores_QB = buffer[:, : len(vectors_BD)]
         if single:
             np.matmul(vectors_BD, vectors_QD[0], out=scores_QB[0])
@@ -213,10 +216,14 @@ def _margin(rows: Scored, evidence_QLV: NDArray[np.float32] | None) -> float:
     That of a product of D terms is (D + 2) u of the sum of their magnitudes (Higham, "Accuracy and
     Stability of Numerical Algorithms", section 3.1), u = 2^-24, D u (1 + D u) with the higher
     terms; unit vectors as models give them are of length 1 up to 2^-20, and their rounding to units
-    of 2^-26 moves the product by sqrt(D) 2^-26 at most. A second score adds the rounding of a sum.
+    of 2^-26 moves the product by sqrt(D) 2^-26 at most. Vectors rounded to float16 are of length 1
+    up to 2^-11, and sqrt(D) 2^-25 for their smallest numbers. A second score adds the rounding of a
+    sum.
     """
     dimension = rows.vectors_ND.shape[1]
     error = 1.01 * (dimension + 2) * 2.0**-24 + 2 * 2.0**-20 + dimension**0.5 * 2.0**-26
+    if rows.vectors_ND.dtype == np.float16:
+        error += 2.0**-11 + dimension**0.5 * 2.0**-25
     if evidence_QLV is not None:
         largest = float(np.abs(evidence_QLV).max(axis=2).sum(axis=1).max(initial=0))
         if not largest <= MAX_ADDED:

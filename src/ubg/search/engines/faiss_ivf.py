@@ -30,7 +30,7 @@ class FaissIndex:
 
     @classmethod
     def build(
-        cls, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.float32], recall: float
+        cls, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.floating], recall: float
     ) -> "FaissIndex":
         """Of vectors, so that it finds that share of the ten nearest.
 
@@ -50,13 +50,13 @@ class FaissIndex:
         index.cp.max_points_per_centroid = PER_CELL
         generator = np.random.default_rng(0)
         chosen = np.sort(generator.permutation(count)[: cells * PER_CELL])
-        index.train(np.ascontiguousarray(vectors_ND[chosen]))
+        index.train(np.ascontiguousarray(vectors_ND[chosen], np.float32))
         built = cls(index)
         for start in range(0, count, ADD_ROWS):
             rows = slice(start, start + ADD_ROWS)
             built.add(ids_N[rows], vectors_ND[rows])
         queries = np.sort(generator.permutation(count)[:SAMPLE])
-        built._tune(ids_N[queries], np.ascontiguousarray(vectors_ND[queries]), recall)
+        built._tune(ids_N[queries], np.ascontiguousarray(vectors_ND[queries], np.float32), recall)
         return built
 
     @classmethod
@@ -79,9 +79,9 @@ class FaissIndex:
         with replace_file(_file(gallery, generation)) as aside:
             _faiss().write_index(self.index, str(aside))
 
-    def add(self, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.float32]) -> None:
+    def add(self, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.floating]) -> None:
         """As `Index.add`."""
-        self.index.add_with_ids(np.ascontiguousarray(vectors_ND), np.ascontiguousarray(ids_N))
+        self.index.add_with_ids(np.ascontiguousarray(vectors_ND, np.float32), np.ascontiguousarray(ids_N))
 
     def remove(self, ids_N: NDArray[np.int64]) -> None:
         """As `Index.remove`."""
