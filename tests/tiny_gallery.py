@@ -31,6 +31,8 @@ class Rows:
 class Stub:
     """Vectors are projections of pixels, and those of a text are drawn by its letters."""
 
+    model = SimpleNamespace(normalisations={})
+
     def __init__(self, folder=None, device=None, both_scores=False):
         size = SimpleNamespace(height=HEIGHT, width=WIDTH)
         self.network = SimpleNamespace(image=size, embedding_dim=DIMENSION)

@@ -3,9 +3,11 @@
 import csv
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
 
@@ -246,6 +248,41 @@ def test_the_command_prints_a_table_json_or_csv_and_draws(place, monkeypatch, ca
     assert "0 new" in report
 
 
+class DrawingStub(Stub):
+    """Reads infrared and sketches: a query is the sum of its parts."""
+
+    model = SimpleNamespace(normalisations=dict.fromkeys(("nir", "sk")))
+
+    def encode_query(self, parts):
+        weights = {"text": 1, "nir": 2, "sk": 3}
+        rows = [
+            weights[kind]
+            * (self.encode_text if kind == "text" else self.encode_image)(items).numpy()
+            for kind, items in parts.items()
+        ]
+        return torch.tensor(self._unit(sum(rows)))
+
+
+@pytest.mark.parametrize(
+    "kinds", [("sk",), ("nir",), ("text", "nir"), ("text", "sk"), ("nir", "sk", "text")]
+)
+def test_the_command_takes_drawings_in_any_combination(place, monkeypatch, capsys, kinds):
+    monkeypatch.setattr(ubg, "load", DrawingStub)
+    files = {"sk": place / "imgs/cam0/000.png", "nir": place / "imgs/cam1/001.png"}
+    options = {"sk": "--sketch", "nir": "--infrared"}
+    parts = {kind: [Image.open(files[kind])] for kind in ("nir", "sk") if kind in kinds}
+    arguments = [word for kind in parts for word in (options[kind], files[kind])]
+    if "text" in kinds:
+        parts, arguments = parts | {"text": ["a hat"]}, ["a hat", *arguments]
+    out = run(monkeypatch, capsys, "search", place / "gallery", *arguments, "--json")
+    found = [(result["path"], result["score"]) for result in json.loads(out)["results"]]
+    vector = DrawingStub().encode_query(parts).numpy()[0]
+    searcher = Searcher(Gallery.open(place / "gallery"))
+    expected = scores_of(searcher, vector)[:10]
+    assert [path for path, _ in found] == [path for path, _ in expected]
+    np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=2e-6)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -264,6 +301,10 @@ def test_the_command_prints_a_table_json_or_csv_and_draws(place, monkeypatch, ca
         ("index", "--gallery", "gallery", "--forget", "elsewhere"),
         ("index", "--gallery", "gallery", "--labels", "nothing.csv"),
         ("search", "gallery", "a", "--approximate"),
+        ("search", "gallery", "a", "--sketch", "imgs/cam0/000.png"),
+        ("search", "http://127.0.0.1:9", "a"),
+        ("search", "http://127.0.0.1", "a"),
+        ("calibrate", "http://127.0.0.1:9", "--data", "nowhere"),
         ("accelerate", "gallery", "--recall", 2),
         ("calibrate", "gallery", "--data", "nowhere"),
     ],

@@ -1,13 +1,19 @@
 """Engines beside a gallery: made of its rows, brought up to date, put into a searcher."""
 
-import hashlib
+import re
+from secrets import token_hex
 
 import numpy as np
 
+from ubg.runtime.files import write_json
+from ubg.runtime.locks import locked
+from ubg.runtime.opening import read_json
 from ubg.search.engines.contract import Index
 from ubg.search.engines.faiss_ivf import FaissIndex
 from ubg.search.engines.milvus import MilvusIndex
 from ubg.search.gallery import Gallery
+
+COLLECTION = "collection.json"
 
 
 def build_file(gallery: Gallery, recall: float) -> FaissIndex:
@@ -33,11 +39,13 @@ def bring_up_to_date(gallery: Gallery, server: str) -> MilvusIndex:
     Raises:
         ValueError: no server answers, or pymilvus is not installed.
     """
-    index, snapshot = open_server(gallery, server), gallery.snapshot
-    index.remove(snapshot.ids_N[~snapshot.alive_N])
-    new_N = snapshot.alive_N & (snapshot.ids_N > index.newest())
-    index.add(snapshot.ids_N[new_N], snapshot.vectors_ND[new_N].astype(np.float32))
-    return index
+    with locked(gallery.path):
+        index, snapshot = open_server(gallery, server), gallery.snapshot
+        index.drop_others(_own(gallery))
+        index.remove(snapshot.ids_N[~snapshot.alive_N])
+        new_N = snapshot.alive_N & (snapshot.ids_N > index.newest())
+        index.add(snapshot.ids_N[new_N], snapshot.vectors_ND[new_N].astype(np.float32))
+        return index
 
 
 def open_file(gallery: Gallery) -> Index:
@@ -50,7 +58,21 @@ def open_file(gallery: Gallery) -> Index:
 
 
 def open_server(gallery: Gallery, server: str) -> MilvusIndex:
-    """The collection of a gallery; rows that were written anew are another one's."""
-    own = f"{gallery.path.resolve()} {gallery.manifest.fingerprint} {gallery.snapshot.generation}"
-    name = f"ubg_{hashlib.sha256(own.encode()).hexdigest()[:24]}"
+    """The collection of a gallery; rows that were written anew are another one's.
+
+    Raises:
+        ValueError: no server answers, or pymilvus is not installed.
+    """
+    name = f"{_own(gallery)}{gallery.snapshot.generation}"
     return MilvusIndex(server, name, gallery.manifest.dimension)
+
+
+def _own(gallery: Gallery) -> str:
+    """How the collections of a gallery begin: drawn once, as other machines use the server too."""
+    path = gallery.path / COLLECTION
+    if not path.exists():
+        write_json(path, {"name": f"ubg_{token_hex(12)}_"})
+    name = str(read_json(path).get("name"))
+    if not re.fullmatch(r"ubg_[0-9a-f]{24}_", name):
+        raise ValueError(f"{path}: is damaged; remove it, and index again")
+    return name

@@ -5,10 +5,17 @@ import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ubg.runtime.cli import run_script
 
+if TYPE_CHECKING:
+    from ubg.search.searcher import Searcher
+
+PLACE = "folder, or http://host:19530 for vectors on a Milvus server"
 SHOWN_FAULTS = 20
+# What a query may have beside photographs, where the model reads it, and its option.
+DRAWINGS = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
 
 
 def main() -> None:
@@ -48,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_index(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_index)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
-    parser.add_argument("--gallery", required=True, type=Path, help="folder of the gallery")
+    parser.add_argument("--gallery", required=True, metavar="GALLERY", help=PLACE)
     parser.add_argument("--model", type=Path, help="folder of a trained model")
     parser.add_argument("--both-scores", action="store_true", help="keep codes for a second score")
     parser.add_argument("--float16", action="store_true", help="keep vectors in half the space")
@@ -58,11 +65,14 @@ def _add_index(parser: argparse.ArgumentParser) -> None:
 
 
 def _index(arguments: argparse.Namespace) -> None:
+    from ubg.search.accelerating import bring_up_to_date
     from ubg.search.gallery import Gallery
     from ubg.search.indexing import Request, index
     from ubg.search.labels import read_labels
     from ubg.search.output import printable
+    from ubg.search.place import Place
 
+    place = Place.parse(arguments.gallery)
     request = Request(
         folders=arguments.folders,
         model=arguments.model,
@@ -72,8 +82,10 @@ def _index(arguments: argparse.Namespace) -> None:
         labels=read_labels(arguments.labels) if arguments.labels else {},
         forget=arguments.forget,
     )
-    report = index(arguments.gallery, request)
-    with Gallery.open(arguments.gallery) as gallery:
+    report = index(place.folder, request)
+    with Gallery.open(place.folder) as gallery:
+        if place.server:
+            bring_up_to_date(gallery, place.server)
         broken = report.unreadable + gallery.faults()
         print(
             f"{gallery.count:,} images in {arguments.gallery}: {report.added:,} new, "
@@ -89,9 +101,12 @@ def _index(arguments: argparse.Namespace) -> None:
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_search)
-    parser.add_argument("gallery", type=Path)
+    parser.add_argument("gallery", help=PLACE)
     parser.add_argument("sentence", nargs="?", help='also "a red coat + a hat - 0.5 * jeans"')
     parser.add_argument("--image", action="append", default=[], type=Path, help="like this picture")
+    for kind, name in DRAWINGS.items():
+        shown = name.removeprefix("--").replace("-", " ")
+        parser.add_argument(name, dest=kind, type=Path, metavar="FILE", help=f"{shown} of them")
     parser.add_argument("--like", action="append", default=[], type=int, metavar="ID")
     parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--top", type=int, default=10, help="results on a page")
@@ -99,7 +114,6 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
     parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
     parser.add_argument("--approximate", action="store_true", help="see `ubg accelerate`")
-    parser.add_argument("--server", metavar="URI", help="see `ubg accelerate`")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw the results")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
@@ -107,55 +121,62 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
 
 
 def _search(arguments: argparse.Namespace) -> None:
-    from ubg.search.accelerating import open_file, open_server
     from ubg.search.filters import Filter
-    from ubg.search.gallery import Gallery
     from ubg.search.output import as_csv, as_json, as_table
     from ubg.search.picture import open_picture
     from ubg.search.query import Query
-    from ubg.search.searcher import Page, Searcher
+    from ubg.search.searcher import Page
 
     page = Page(arguments.top, (arguments.page - 1) * arguments.top)
     wanted = Filter.parse(arguments.filter)
     texts = Query.parse(arguments.sentence).texts if arguments.sentence else ()
     images = [open_picture(path) for path in arguments.image]
-    query = Query(texts, images, arguments.like)
-    with Gallery.open(arguments.gallery) as gallery:
-        searcher = Searcher(gallery, arguments.model, arguments.both_scores)
-        if arguments.server:
-            searcher.use(open_server(gallery, arguments.server))
-        elif arguments.approximate:
-            searcher.use(open_file(gallery))
-        (results,) = searcher.search(searcher.encode([query]), page, wanted)
-        shown = arguments.sentence or "like an image"
-        if arguments.json:
-            print(as_json(shown, results))
-        elif arguments.csv:
-            print(as_csv(results))
-        else:
-            print(as_table(results))
-        if arguments.sheet:
-            from ubg.search.sheet import draw_sheet
+    given = [(kind, getattr(arguments, kind)) for kind in DRAWINGS]
+    drawings = [(kind, open_picture(path)) for kind, path in given if path is not None]
+    query = Query(texts, images, arguments.like, drawings)
+    searcher = _open_searcher(arguments)
+    (results,) = searcher.search(searcher.encode([query]), page, wanted)
+    shown = arguments.sentence or "like an image"
+    if arguments.json:
+        print(as_json(shown, results))
+    elif arguments.csv:
+        print(as_csv(results))
+    else:
+        print(as_table(results))
+    if arguments.sheet:
+        from ubg.search.sheet import draw_sheet
 
-            draw_sheet(arguments.sheet, shown, gallery, results.results)
+        draw_sheet(arguments.sheet, shown, searcher.gallery, results.results)
+
+
+def _open_searcher(arguments: argparse.Namespace) -> "Searcher":
+    from ubg.search.accelerating import open_file, open_server
+    from ubg.search.gallery import Gallery
+    from ubg.search.place import Place
+    from ubg.search.searcher import Searcher
+
+    place = Place.parse(arguments.gallery)
+    place.require()
+    gallery = Gallery.open(place.folder)
+    searcher = Searcher(gallery, arguments.model, arguments.both_scores)
+    if place.server:
+        searcher.use(open_server(gallery, place.server))
+    elif arguments.approximate:
+        searcher.use(open_file(gallery))
+    return searcher
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_serve)
-    parser.add_argument("gallery", type=Path)
+    parser.add_argument("gallery", help=PLACE)
     parser.add_argument("--host", default="127.0.0.1", help="any other address needs a token")
     parser.add_argument("--port", default=8000, type=int, help="0: any that is free")
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
     parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
     parser.add_argument("--approximate", action="store_true", help="see `ubg accelerate`")
-    parser.add_argument("--server", metavar="URI", help="see `ubg accelerate`")
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from ubg.search.accelerating import open_file, open_server
-    from ubg.search.gallery import Gallery
-    from ubg.search.searcher import Searcher
-
     try:
         from ubg.search.serving.library import Library
         from ubg.search.serving.serve import Address, serve
@@ -164,38 +185,23 @@ def _serve(arguments: argparse.Namespace) -> None:
     if not 0 <= arguments.port < 2**16:
         raise ValueError(f"--port {arguments.port}; give 0 to 65535")
 
-    def open_searcher() -> Searcher:
-        gallery = Gallery.open(arguments.gallery)
-        searcher = Searcher(gallery, arguments.model, arguments.both_scores)
-        if arguments.server:
-            searcher.use(open_server(gallery, arguments.server))
-        elif arguments.approximate:
-            searcher.use(open_file(gallery))
-        return searcher
-
-    serve(Library(open_searcher), Address(arguments.host, arguments.port))
+    library = Library(lambda: _open_searcher(arguments))
+    serve(library, Address(arguments.host, arguments.port))
 
 
 def _add_accelerate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_accelerate)
     parser.add_argument("gallery", type=Path)
     parser.add_argument("--recall", type=float, default=0.98, help="of the ten nearest")
-    parser.add_argument(
-        "--server", metavar="URI", help="of Milvus, as http://host:19530, in place of a file"
-    )
 
 
 def _accelerate(arguments: argparse.Namespace) -> None:
-    from ubg.search.accelerating import bring_up_to_date, build_file
+    from ubg.search.accelerating import build_file
     from ubg.search.gallery import Gallery
 
     if not 0 < arguments.recall <= 1:
         raise ValueError(f"--recall {arguments.recall:g}; give a share above 0, 1 at most")
     with Gallery.open(arguments.gallery) as gallery:
-        if arguments.server:
-            count = bring_up_to_date(gallery, arguments.server).count()
-            print(f"{count:,} images on {arguments.server}")
-            return
         index = build_file(gallery, arguments.recall)
     print(
         f"{index.count():,} images in {index.index.nlist:,} cells, {index.index.nprobe} of them "
@@ -205,15 +211,18 @@ def _accelerate(arguments: argparse.Namespace) -> None:
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_calibrate)
-    parser.add_argument("gallery", type=Path)
+    parser.add_argument("gallery", help=PLACE)
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
     parser.add_argument("--data", required=True, type=Path, help="has `prepared` and `images`")
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
     from ubg.search.calibrating import calibrate
+    from ubg.search.place import Place
 
-    measured = calibrate(arguments.gallery, arguments.model, arguments.data)
+    place = Place.parse(arguments.gallery)
+    place.require()
+    measured = calibrate(place.folder, arguments.model, arguments.data)
     print(
         f"{len(measured.cosine):,} sentences, each among {measured.images:,} images of other "
         f"persons; median of their best scores {measured.cosine[len(measured.cosine) // 2]:.3f}"

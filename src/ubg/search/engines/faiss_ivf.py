@@ -81,7 +81,8 @@ class FaissIndex:
 
     def add(self, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.floating]) -> None:
         """As `Index.add`."""
-        self.index.add_with_ids(np.ascontiguousarray(vectors_ND, np.float32), np.ascontiguousarray(ids_N))
+        vectors_ND = np.ascontiguousarray(vectors_ND, np.float32)
+        self.index.add_with_ids(vectors_ND, np.ascontiguousarray(ids_N))
 
     def remove(self, ids_N: NDArray[np.int64]) -> None:
         """As `Index.remove`."""

@@ -4,6 +4,7 @@ What is known of the images stays in the gallery's folder; the server has ids an
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,12 @@ class MilvusIndex:
         Raises:
             ValueError: no server answers, or pymilvus is not installed.
         """
-        self.collection = collection
-        self.client = _connect(uri)
-        if not self.client.has_collection(collection):
-            self._create(dimension, kind)
-        self.client.load_collection(collection)
+        self.uri, self.collection = uri, collection
+        with self._telling():
+            self.client = _pymilvus().MilvusClient(uri, timeout=PATIENCE)
+            if not self.client.has_collection(collection):
+                self._create(dimension, kind)
+            self.client.load_collection(collection)
 
     def add(self, ids_N: NDArray[np.int64], vectors_ND: NDArray[np.float32]) -> None:
         """As `Index.add`."""
@@ -43,12 +45,21 @@ class MilvusIndex:
                 {"id": int(id), "vector": vector}
                 for id, vector in zip(ids_N[rows], vectors_ND[rows], strict=True)
             ]
-            self.client.insert(self.collection, records)
+            with self._telling():
+                self.client.insert(self.collection, records)
 
     def remove(self, ids_N: NDArray[np.int64]) -> None:
         """As `Index.remove`."""
         for rows in _parts(len(ids_N)):
-            self.client.delete(self.collection, ids=ids_N[rows].tolist())
+            with self._telling():
+                self.client.delete(self.collection, ids=ids_N[rows].tolist())
+
+    def drop_others(self, prefix: str) -> None:
+        """Remove the other collections whose names begin so."""
+        with self._telling():
+            for name in self.client.list_collections():
+                if name.startswith(prefix) and name != self.collection:
+                    self.client.drop_collection(name)
 
     def search(
         self, vectors_QD: NDArray[np.float32], top: int, allowed: NDArray[np.int64] | None = None
@@ -57,13 +68,14 @@ class MilvusIndex:
         if allowed is not None and len(allowed) == 0:
             return [Found(np.empty(0, np.int64), np.empty(0)) for _ in vectors_QD]
         condition = "" if allowed is None else f"id in {allowed.tolist()}"
-        answers = self.client.search(
-            self.collection,
-            data=list(vectors_QD),
-            limit=top,
-            filter=condition,
-            consistency_level="Strong",
-        )
+        with self._telling():
+            answers = self.client.search(
+                self.collection,
+                data=list(vectors_QD),
+                limit=top,
+                filter=condition,
+                consistency_level="Strong",
+            )
         return [_ordered([(hit["id"], hit["distance"]) for hit in hits]) for hits in answers]
 
     def count(self) -> int:
@@ -83,38 +95,44 @@ class MilvusIndex:
         return low
 
     def _query(self, condition: str, fields: list[str], **options: int) -> list[dict[str, Any]]:
-        return list(
-            self.client.query(
-                self.collection,
-                filter=condition,
-                output_fields=fields,
-                consistency_level="Strong",
-                **options,
+        with self._telling():
+            return list(
+                self.client.query(
+                    self.collection,
+                    filter=condition,
+                    output_fields=fields,
+                    consistency_level="Strong",
+                    **options,
+                )
             )
-        )
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What a server answers to a call within, or that it does not, is a ValueError."""
+        try:
+            yield
+        except _pymilvus().MilvusException as error:
+            reason = " ".join(str(error.message).split())[:200]
+            raise ValueError(f"{self.uri}: the server does not answer as asked: {reason}") from None
 
     def _create(self, dimension: int, kind: str) -> None:
-        from pymilvus import DataType
-
+        kinds = _pymilvus().DataType
         schema = self.client.create_schema(auto_id=False)
-        schema.add_field("id", DataType.INT64, is_primary=True)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+        schema.add_field("id", kinds.INT64, is_primary=True)
+        schema.add_field("vector", kinds.FLOAT_VECTOR, dim=dimension)
         params = self.client.prepare_index_params()
         params.add_index("vector", index_type=kind, metric_type="IP")
         self.client.create_collection(self.collection, schema=schema, index_params=params)
 
 
-def _connect(uri: str) -> Any:
+def _pymilvus() -> Any:
     try:
-        from pymilvus import MilvusClient, MilvusException
+        import pymilvus
     except ImportError:
         raise ValueError(
             "a Milvus server takes pymilvus, which is not installed: pip install 'ubg[search]'"
         ) from None
-    try:
-        return MilvusClient(uri, timeout=PATIENCE)
-    except MilvusException as error:
-        raise ValueError(f"{uri}: no server answers ({error.message})") from None
+    return pymilvus
 
 
 def _ordered(hits: list[tuple[int, float]]) -> Found:
