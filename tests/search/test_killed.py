@@ -1,5 +1,9 @@
-"""Indexing that is killed at any moment goes on as if it had not been."""
+"""Indexing that is killed at any moment goes on as if it had not been.
 
+The variable `UBG_KILLS` says how often; by hand, 20 times and more.
+"""
+
+import os
 import random
 import signal
 import sqlite3
@@ -14,7 +18,7 @@ from tiny_gallery import draw_folder, save_model
 
 from ubg.search.gallery import Gallery
 
-KILLS = 5
+KILLS = int(os.environ.get("UBG_KILLS", "5"))
 
 
 def start(place, gallery):
