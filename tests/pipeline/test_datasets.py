@@ -21,6 +21,7 @@ SYSTEM = "phase2"
 SMALL = {
     r"vocab_size: 1000": "vocab_size: 150",
     r"epochs: \d+\n  batch_size: 64": "epochs: 1\n  batch_size: 8",
+    r"training: \{epochs: \d+, batch_size: 64": "training: {epochs: 1, batch_size: 8",
     r"(siglip:\n(    .*\n)+?)    layers: 3": r"\1    layers: 1",
     r"(t5:\n(    .*\n)+?)    layers: 2": r"\1    layers: 1",
 }
@@ -100,6 +101,33 @@ def test_modalities_go_from_the_files_of_orbench_to_packs(trained):
     modalities = load_modalities(project / "data/modalities")
     assert set(modalities.images["split"]) == {"train", "val", "test"}
     assert set(modalities.queries.groupby("split")["kind"].nunique()) == {32}
+
+
+def test_all_kinds_of_query_go_from_the_files_of_orbench_to_metrics(trained):
+    project = trained("orbench")
+    run(project, "prepare_modalities")
+    run(project, "train", "clip_mer")
+    run(project, "evaluate", "clip_mer")
+    metrics = json.loads((project / "metrics/clip_mer.json").read_text())
+    assert_percentages(metrics["test"])
+    for kinds in (metrics["kinds"], metrics["kinds_val"]):
+        maps = [kinds[average]["map"] for average in ("one", "two", "three", "four")]
+        assert kinds["score"] == pytest.approx(sum(maps) / 4, abs=0.001)
+    assert set(metrics["controls"]) == {"two", "three", "four"}
+    with (project / "plots/clip_mer/kinds/kinds.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    asked = json.loads(
+        (project / "data/raw/orbench/annotations/test_gallery_and_queries.json").read_text()
+    )
+    queries = {kind: len(of_kind) for kind, of_kind in asked.items() if kind != "RGB_GALLERY"}
+    assert {row["kind"]: int(row["queries"]) for row in rows} == queries
+    one = [float(row["map"]) for row in rows if "+" not in row["kind"]]
+    assert metrics["kinds"]["one"]["map"] == pytest.approx(sum(one) / 4, abs=0.001)
+    assert (project / "plots/clip_mer/kinds/queries.png").exists()
+    picture = project / "data/raw/orbench/imgs" / asked["NIR+TEXT"][0][1]
+    model = load(project / "models/clip_mer")
+    found = model.encode_query({"nir": [picture], "text": [asked["NIR+TEXT"][0][2]]})
+    assert found.shape == (1, model.encode_image([picture]).shape[1])
 
 
 def test_what_a_data_set_lacks_is_passed_over_by_a_run_of_all(trained, capsys):
