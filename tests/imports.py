@@ -1,7 +1,7 @@
 """What a stage script imports, read from the code without running it."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 # What a script calls of a system; the other functions of its `system.py` are not run.
@@ -9,11 +9,12 @@ CALLED_BY = {
     "train.py": {"task"},
     "evaluate.py": {"load", "evaluate", "code_score"},
     "evaluate_on.py": {"load", "code_score"},
+    "evaluate_disentanglement.py": {"load"},
 }
 FIELDS = ("network", "task", "load", "evaluate", "code_score")  # of `System`
 
 
-def imported_files(root: Path, script: str, system: str | None) -> set[str]:
+def imported_files(root: Path, script: str, systems: Collection[str]) -> set[str]:
     """The files of the package that run when `stages/<script>` does, as paths below `root`.
 
     Imports count wherever they are written, also inside of functions. Three kinds do not: those for
@@ -23,7 +24,7 @@ def imported_files(root: Path, script: str, system: str | None) -> set[str]:
     Args:
         root: of the repository.
         script: such as "train.py".
-        system: the one that it is called with, if any.
+        systems: those that it is called with.
     """
     found: set[str] = set()
     waiting = [root / "stages" / script]
@@ -34,7 +35,7 @@ def imported_files(root: Path, script: str, system: str | None) -> set[str]:
             continue
         found.add(name)
         called = _called(path, script)
-        for module in _imports(ast.parse(path.read_text()), system, called):
+        for module in _imports(ast.parse(path.read_text()), systems, called):
             waiting += _files(root, module)
     return {name for name in found if name.startswith("src/")}
 
@@ -42,7 +43,7 @@ def imported_files(root: Path, script: str, system: str | None) -> set[str]:
 def direct_imports(source: Path, path: Path) -> set[Path]:
     """The files of the package that a file imports itself, wherever it does."""
     found = set()
-    for module in _imports(ast.parse(path.read_text()), None, None):
+    for module in _imports(ast.parse(path.read_text()), (), None):
         *_, last = _files(source.parent, module)
         found.add(last)
     return found
@@ -70,31 +71,31 @@ def _functions(module: ast.Module, wanted: set[str]) -> set[str]:
     return {ast.unparse(given[field]) for field in wanted if field in given}
 
 
-def _imports(node: ast.AST, system: str | None, called: set[str] | None) -> Iterator[str]:
+def _imports(node: ast.AST, systems: Collection[str], called: set[str] | None) -> Iterator[str]:
     """The modules of the package that the code below `node` imports."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
-            yield from _imports(child, system, None)
+            yield from _imports(child, systems, None)
         elif isinstance(child, ast.FunctionDef) and called is not None:
             if child.name in called:
-                yield from _imports(child, system, None)
+                yield from _imports(child, systems, None)
         elif isinstance(child, ast.ImportFrom) and (child.module or "").startswith("ubg"):
             yield from (f"{child.module}.{alias.name}" for alias in child.names)
         elif isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names if alias.name.startswith("ubg"))
-        elif not _is_for_typing(child) and not _names_another(child, system):
-            yield from _imports(child, system, called)
+        elif not _is_for_typing(child) and not _names_another(child, systems):
+            yield from _imports(child, systems, called)
 
 
 def _is_for_typing(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
-def _names_another(node: ast.AST, system: str | None) -> bool:
+def _names_another(node: ast.AST, systems: Collection[str]) -> bool:
     """Whether this is the arm of a `match` for another system."""
     match node:
         case ast.match_case(pattern=ast.MatchValue(value=ast.Constant(value=name))):
-            return name != system
+            return name not in systems
     return False
 
 

@@ -1,0 +1,1 @@
+"""Whether embeddings of images tell apart who somebody is and what they wear."""
