@@ -159,6 +159,14 @@ def test_clip_mer_is_measured_on_queries_of_all_kinds(project):
     assert (curves / "val_score.tsv").exists()
 
 
+def test_embeddings_are_probed_where_nobody_has_two_outfits(project):
+    metrics = json.loads((project / "metrics/disentanglement.json").read_text())
+    assert {"irra", "phase3", "irra, untrained", "phase3, untrained", "chance"} <= set(metrics)
+    assert not any("person" in name for name in metrics["irra"]["embedding"])
+    drawn = {path.name for path in (project / "plots/disentanglement").iterdir()}
+    assert drawn >= {"attributes.csv", "disentanglement.md", "disentanglement.png"}
+
+
 def test_retrieval_model_of_phase4_holds_no_decoder(project):
     from safetensors import safe_open
 
@@ -172,7 +180,7 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
     scale = project / "configs/scales/tiny.yaml"
     before = (project / "metrics/phase4.json").read_text()
     edit(scale, r"evaluation: \{batch_size: \d+", "evaluation: {batch_size: 7")
-    changed = {"report", *(f"evaluate_{name}" for name in SYSTEMS)}
+    changed = {"report", "evaluate_disentanglement", *(f"evaluate_{name}" for name in SYSTEMS)}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
@@ -190,12 +198,12 @@ def test_changed_knob_reruns_only_what_depends_on_it_and_going_back_restores(pro
 
     edit(scale, r"(clip:\n(    .*\n)+?)    width: 128", r"\1    width: 96")
     of_clip = {f"{stage}_{name}" for stage in ("train", "evaluate") for name in CLIP_SYSTEMS}
-    changed = {*of_clip, "compare", "report"}
+    changed = {*of_clip, "evaluate_disentanglement", "compare", "report"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
 
     edit(scale, "mlm: [0-9.]+", "mlm: 0.01")
-    changed = {"train_irra", "evaluate_irra", "compare", "report"}
+    changed = {"train_irra", "evaluate_irra", "evaluate_disentanglement", "compare", "report"}
     assert stages_run(run(project, "dvc", "repro")) == changed
     run(project, "git", "checkout", str(scale))
     assert stages_run(run(project, "dvc", "repro")) == set()
@@ -247,16 +255,26 @@ EVALUATIONS = {f"evaluate_{name}" for name in SYSTEMS}
 @pytest.mark.parametrize(
     ("file", "stale"),
     [
-        ("systems/phase3/system.py", {"train_phase3", "evaluate_phase3"}),
-        ("systems/irra/objective.py", {"train_irra", "evaluate_irra"}),
+        (
+            "systems/phase3/system.py",
+            {"train_phase3", "evaluate_phase3", "evaluate_disentanglement"},
+        ),
+        (
+            "systems/irra/objective.py",
+            {"train_irra", "evaluate_irra", "evaluate_disentanglement"},
+        ),
         ("systems/clip_mer/objective.py", {"train_clip_mer", "evaluate_clip_mer"}),
         ("losses/mlm.py", {"train_irra"}),
         ("comparison/ablation.py", {"compare", "report"}),
         (
             "figures/style.py",
-            {"prepare_annotations", "pack_images", "fit_vqgan", "compare", "report", *EVALUATIONS},
+            {
+                *("prepare_annotations", "pack_images", "fit_vqgan", "compare", "report"),
+                *("evaluate_disentanglement", *EVALUATIONS),
+            },
         ),
         ("evaluation/cmc.py", EVALUATIONS),
+        ("disentanglement/cka.py", {"evaluate_disentanglement"}),
         ("report/people.py", {"report"}),
         ("report/templates/people.html", {"report"}),
         ("plan/table.py", set()),

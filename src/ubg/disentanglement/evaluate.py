@@ -54,13 +54,17 @@ def evaluate_disentanglement(
         params: of the experiment.
 
     Raises:
-        ValueError: a model or `attributes.json` cannot be read, or no model was trained.
+        ValueError: a model or `attributes.json` cannot be read, no model was trained, or two have
+            the same name.
     """
     folders = {system: Path("models") / system for system in systems}
     folders = {system: path for system, path in folders.items() if not (path / NOTE).exists()}
     if not folders:
         raise ValueError(f"models of {', '.join(systems)}: all were passed over; name another")
-    folders |= {path.name: path for path in beside}
+    for path in beside:
+        if path.name in folders:
+            raise ValueError(f"{path}: another model is called {path.name} too; rename the folder")
+        folders[path.name] = path
     pack = ImagePack(IMAGES)
     table = pack.rows_present(load_prepared(PREPARED))
     attributes, clothing = read_attributes(_attributes_file(params)), load_clothing(PREPARED)

@@ -18,7 +18,7 @@ FOUND = {  # and their colours
 }
 READ = tuple(measure for measure in MEASURES if measure.split()[0] in ("linear", "mlp"))
 NOTE = (
-    "Left: balanced accuracy of probes fitted on validation persons, test persons, mean over six "
+    "Left: balanced accuracy of probes fitted on validation persons, test persons, mean over "
     "attributes.\nRight: R@1 image to image, 95 % interval over persons; dotted: a random order."
 )
 
