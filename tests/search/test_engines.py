@@ -36,8 +36,8 @@ def ids():
 def server(tmp_path_factory):
     """Milvus Lite, which speaks the server's protocol.
 
-    It runs in an environment of its own, as `.ci/run` makes it: it brings PyArrow, with which
-    pandas keeps texts in another way than without.
+    It is best installed with pymilvus in an environment of its own whose `bin` is the last in PATH:
+    it brings PyArrow, with which pandas keeps texts in another way than without.
     """
     pytest.importorskip("pymilvus")
     program = shutil.which("milvus-lite")
