@@ -221,7 +221,7 @@ def main() -> int:
             for _ in range(chosen.in_a_row):
                 by_time = draw.random() < 0.5
                 moment = (
-                    at_moment(draw.uniform(0.2, 0.9) * seconds)
+                    at_moment(draw.uniform(0.1, 0.8) * seconds)
                     if by_time
                     else at_event(draw.randint(1, max(1, events)))
                 )

@@ -35,7 +35,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         check_file(path, Kind.WEIGHTS)
         torchscript = _is_torchscript(path)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive fails in as many ways
         raise ValueError(f"{path}: cannot be read as weights: {reason(error)}") from None
     if torchscript:
         raise ValueError(
