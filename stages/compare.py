@@ -24,6 +24,7 @@ def main(systems: list[str]) -> None:
         write_csv,
         write_markdown,
     )
+    from ubg.comparison.curves import curves_folder, draw_learning, read_curves
     from ubg.comparison.foils_figure import write_foils
     from ubg.comparison.steps import write_steps
     from ubg.comparison.system_metrics import read_all_queries, read_metrics
@@ -39,6 +40,8 @@ def main(systems: list[str]) -> None:
     queries = read_all_queries(metrics)
     foils = {name: read_results(Path(f"plots/{name}/evaluation/foils.csv")) for name in metrics}
     rows = ablation_rows(metrics, queries)
+    trained = {name: read_curves(curves_folder(name)) for name in metrics}
+    learning = {name: found["val_r1"] for name, found in trained.items() if "val_r1" in found}
     dataset = params.data.label
     setting = Setting(dataset, params.data.synthetic, params.scale, params.seed, params.noise.rate)
     with replace_folder("plots/compare") as folder:
@@ -48,6 +51,8 @@ def main(systems: list[str]) -> None:
         title = f"Each step against the one before, {dataset}, test"
         draw_forest(folder / "differences.png", title, comparisons(rows), INTERVAL_NOTE)
         write_foils(folder, foils, dataset)
+        if learning:
+            draw_learning(folder / "learning.png", learning, dataset)
         print((folder / "ablation.md").read_text(encoding="utf-8"), end="")
     write_steps(rows)
     print("written to plots/compare")

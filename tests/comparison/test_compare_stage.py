@@ -34,6 +34,9 @@ def stage(tmp_path, monkeypatch):
         Path(f"plots/{system}/evaluation").mkdir(parents=True)
         Path(f"plots/{system}/evaluation/queries.csv").write_text(QUERIES)
         Path(f"plots/{system}/evaluation/foils.csv").write_text(FOILS)
+        curves = Path(f"plots/{system}/training/plots/metrics")
+        curves.mkdir(parents=True)
+        (curves / "val_r1.tsv").write_text("step\tval_r1\n1\t20.0\n2\t50.0\n3\t50.0\n")
     spec = importlib.util.spec_from_file_location("compare_stage", ROOT / "stages" / "compare.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -50,7 +53,7 @@ def test_table_and_chart_are_written_for_the_systems_named(stage):
     assert systems_in_table() == ["phase1", "phase2"]
     names = {path.name for path in Path("plots/compare").iterdir()}
     ablation = {"ablation.md", "ablation.csv", "ablation.png", "differences.png"}
-    assert names == ablation | {"foils.md", "foils.png"}
+    assert names == ablation | {"foils.md", "foils.png", "learning.png"}
     assert "SynthPEDES (synthetic)" in Path("plots/compare/ablation.md").read_text()
 
 

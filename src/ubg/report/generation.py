@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from ubg.comparison.curves import curves_folder, read_curves
 from ubg.figures.style import BLUE, FAINT, INK, ORANGE
 from ubg.report.drawing import draw
-from ubg.report.learning import curves_folder, read_curves
 from ubg.report.pictures import sheet_uri
 from ubg.report.section import Section
 from ubg.report.sources import Sources

@@ -1,10 +1,9 @@
 """Learning curves: validation R@1 of all systems, and the losses of each."""
 
-import csv
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ubg.comparison.curves import Curve, curves_folder, read_curves, selected_epoch
 from ubg.comparison.ladder import rung
 from ubg.report.drawing import PAPER, draw
 from ubg.report.section import Section
@@ -12,8 +11,6 @@ from ubg.report.sources import Sources
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Curve = dict[int, float]  # by epoch, from 1
 
 
 def learning_section(sources: Sources) -> Section | None:
@@ -41,34 +38,6 @@ def learning_section(sources: Sources) -> Section | None:
                 partial(_draw_losses, name=name, losses=losses),
             )
     return Section("learning", "Learning curves", data, drawings)
-
-
-def curves_folder(system: str) -> Path:
-    """Where training left the curves of a system."""
-    return Path("plots") / system / "training/plots/metrics"
-
-
-def read_curves(folder: Path) -> dict[str, Curve]:
-    """The curves by name.
-
-    Raises:
-        ValueError: a file holds something else; it is named.
-    """
-    return {path.stem: _read_curve(path) for path in sorted(folder.glob("*.tsv"))}
-
-
-def selected_epoch(val_r1: Curve) -> int:
-    """The first epoch of the best validation R@1, as training selects it."""
-    return max(val_r1, key=lambda epoch: (val_r1[epoch], -epoch))
-
-
-def _read_curve(path: Path) -> Curve:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            _, *rows = csv.reader(file, delimiter="\t")
-        return {int(step): float(value) for step, value in rows}
-    except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: is no curve ({error}); train this system again") from None
 
 
 def _system(name: str, curves: dict[str, Curve]) -> dict[str, Any]:
