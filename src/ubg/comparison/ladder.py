@@ -45,6 +45,7 @@ LADDER = (
     Rung("phase4", "#d55e00", "phase3"),
     Rung(both_scores("phase4"), "#cc79a7", "phase3", control=two_models("phase3")),
     Rung("clip_mer", "#f0e442", "irra"),
+    Rung("t2i_reid", "#000000", "irra"),
 )
 STUDIED = ("phase3", "phase4")  # systems of a study over seeds, unless it names others
 

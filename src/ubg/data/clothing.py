@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ubg.data.prepared import read_table
+from ubg.data.prepared import PREPARED, read_table
+from ubg.params import Params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,16 @@ COLUMNS = {  # and whether they are numbers
     "clothing_caption": False,
 }
 UNKNOWN = -1  # `body` where a data set does not tell
+
+
+def lack_of_clothing(params: Params) -> str | None:
+    """That the data set in use has no such table, as a sentence; None where it was prepared.
+
+    None too before anything was prepared, which is for whoever reads it to say.
+    """
+    if (PREPARED / FILE).exists() or not (PREPARED / "annotations.csv").exists():
+        return None
+    return f"{params.data.title} has no identity and clothing captions"
 
 
 def load_clothing(folder: str | Path) -> "pd.DataFrame":

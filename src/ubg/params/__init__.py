@@ -20,7 +20,9 @@ from ubg.params.noise import Noise
 from ubg.params.phase4 import Generation
 from ubg.params.read import read_section
 from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
+from ubg.params.t2i_reid import T2iReid, T2iReidLosses, T2iReidNetwork
 from ubg.params.towers import (
+    BertTower,
     ClipTextTower,
     ClipTower,
     Image,
@@ -37,6 +39,7 @@ __all__ = [
     "Adapters",
     "AlignedNetwork",
     "Augmentation",
+    "BertTower",
     "ClipMer",
     "ClipMerNetwork",
     "ClipNetwork",
@@ -66,6 +69,9 @@ __all__ = [
     "SharedEncoder",
     "SharedNetwork",
     "SynthPedes",
+    "T2iReid",
+    "T2iReidLosses",
+    "T2iReidNetwork",
     "TextTower",
     "Tokenizer",
     "Tower",
@@ -99,6 +105,7 @@ class Scale(Section):
     losses: Losses
     irra: Irra
     clip_mer: ClipMer
+    t2i_reid: T2iReid
     augmentation: Augmentation
     optimiser: Optimiser
     training: Training

@@ -113,6 +113,15 @@ class TextTower(Tower):
     position_bias_std: Spread
 
 
+class BertTower(Tower):
+    """BERT, built from its sizes or loaded from `pretrained`: a hub name, a folder or a file.
+
+    A pretrained one brings its tokenizer; a new one takes that of `Tokenizer`.
+    """
+
+    dropout: Fraction
+
+
 class Towers(Section):
     """`attention`: "sdpa", or "eager", which is the faster one for bf16 on CPU."""
 
@@ -121,3 +130,4 @@ class Towers(Section):
     clip_text: ClipTextTower
     siglip: VisionTower
     t5: TextTower
+    bert: BertTower

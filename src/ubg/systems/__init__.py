@@ -26,6 +26,8 @@ def system_named(name: str) -> "System":
             from ubg.systems.phase3.system import SYSTEM
         case "phase4":
             from ubg.systems.phase4.system import SYSTEM
+        case "t2i_reid":
+            from ubg.systems.t2i_reid.system import SYSTEM
         case _:
             raise ValueError(f"system {name!r} is unknown; allowed: {', '.join(system_names())}")
     return SYSTEM

@@ -44,6 +44,7 @@ _BESIDE_BOTH = (
     "vocab_size",
 )
 _BESIDE_ENCODER = ("decoder.", "model.decoder.", "lm_head.")
+_BESIDE_BERT = ("pooler.", "bert.pooler.", "cls.")  # of the next sentence and of masked words
 
 
 def load_tower(
@@ -91,6 +92,16 @@ def load_encoder(model_class: type[M], source: str, config: PretrainedConfig) ->
     """
     folder, state = _open(source)
     return _load(model_class, source, folder, config, state, _BESIDE_ENCODER)
+
+
+def load_bert(model_class: type[M], source: str, config: PretrainedConfig) -> M:
+    """BERT in float32 without the heads that it was trained by.
+
+    Raises:
+        ValueError: as `load_tower`.
+    """
+    folder, state = _open(source)
+    return _load(model_class, source, folder, config, state, _BESIDE_BERT)
 
 
 def read_config(source: str) -> PretrainedConfig:

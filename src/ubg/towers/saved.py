@@ -8,7 +8,7 @@ from typing import Any
 
 KINDS = {
     "vision": ("clip_vision_model", "siglip_vision_model"),
-    "text": ("clip_text_model", "t5", "t5gemma"),
+    "text": ("bert", "clip_text_model", "t5", "t5gemma"),
 }
 MOST_LAYERS, LARGEST = 256, 2**20  # of any size: width, vocabulary, pixels
 MOST_ENTRIES, LONGEST = 1024, 200

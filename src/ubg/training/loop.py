@@ -58,12 +58,14 @@ class Hooks:
         on_epoch: called after every epoch with the records of all finished epochs.
         selected_by: the metric; the weights with its best value are kept (those of the first epoch
             among equals).
+        reported: goes into the record of an epoch, counted from 0.
     """
 
     loss_weights: Callable[[float], dict[str, float]]
     validate: Callable[[RetrievalModel], dict[str, float]]
     on_epoch: Callable[[list[dict[str, float]]], None]
     selected_by: str = "r1"
+    reported: Callable[[int], dict[str, float]] = lambda epoch: {}
 
 
 def train(
@@ -155,6 +157,7 @@ def train(
         last_factor = schedule.factor((epoch + 1) * updates_per_epoch - 1)
         progress.history.append(
             {"epoch": epoch + 1, **means, "lr_factor": last_factor}
+            | hooks.reported(epoch)
             | {f"val_{name}": value for name, value in measured.items()}
         )
         _tell(f"epoch {epoch + 1}/{training.epochs}: validation {_shown(measured)}")

@@ -102,6 +102,7 @@ def _train_system(name: str, system: "System", params: Params) -> None:
             validate,
             lambda history: write_curves(history, folder / "curves"),
             task.selected_by,
+            task.reported,
         )
         recipe = Recipe(training, task.optimiser, params.seed)
         with fast_products(training.precision):

@@ -102,6 +102,7 @@ class Task:
             code.
         selected_by: which of the metrics of an epoch, all in percent, selects the weights to keep:
             "r1", or one that `validate` gives.
+        reported: what the curves show beside losses and metrics of an epoch, counted from 0.
         training: in place of the preset's, where the system differs from the others.
         write_parts: given the folder of the best weights, writes what the system trained beside
             its model.
@@ -116,5 +117,6 @@ class Task:
     validate: Callable[[Split, Features], dict[str, float]] = lambda split, features: {}
     inputs: Sequence[Path] = ()
     selected_by: str = "r1"
+    reported: Callable[[int], dict[str, float]] = lambda epoch: {}
     training: Training | None = None
     write_parts: Callable[[Path], None] = lambda best: None

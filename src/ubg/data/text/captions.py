@@ -15,6 +15,7 @@ TOKENISE_AT_ONCE = 10_000
 # Names in a batch of the token ids and of the attention mask, by tokenizer.
 T5_FIELDS = ("caption_ids_t5", "caption_attn_mask_t5")
 CLIP_FIELDS = ("caption_ids", "caption_attn_mask")
+BERT_FIELDS = ("caption_ids_bert", "caption_attn_mask_bert")
 
 
 class TokenisedCaptions:

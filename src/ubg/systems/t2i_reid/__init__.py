@@ -1,0 +1,1 @@
+"""t2i_reid: who a person is, apart from what they wear."""
