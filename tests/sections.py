@@ -4,6 +4,7 @@ from typing import Any
 
 from ubg.params import (
     Augmentation,
+    BertTower,
     ClipMer,
     ClipTextTower,
     Generation,
@@ -13,6 +14,7 @@ from ubg.params import (
     Optimiser,
     SharedEncoder,
     SynthPedes,
+    T2iReid,
     TextTower,
     Training,
     VisionTower,
@@ -56,6 +58,10 @@ def text_tower(**changes: Any) -> TextTower:
     return TextTower(
         **{**SIZES, "dropout": 0.1, "position_bias": "random", "position_bias_std": 2.0, **changes}
     )
+
+
+def bert_tower(**changes: Any) -> BertTower:
+    return BertTower(**{**SIZES, "dropout": 0.0, **changes})
 
 
 def shared_encoder(**changes: Any) -> SharedEncoder:
@@ -115,6 +121,28 @@ def clip_mer(**changes: Any) -> ClipMer:
         },
     }
     return ClipMer.model_validate({**defaults, **changes})
+
+
+def t2i_reid(losses: dict[str, float | None], **changes: Any) -> T2iReid:
+    """Its two contrasts, and the losses given."""
+    off = dict.fromkeys(("cls", "cloth", "cloth_adv", "decouple", "hsic", "bio"))
+    defaults = {
+        "neck": "none",
+        "embedding_dim": 16,
+        "hidden": 12,
+        "temperature": 0.1,
+        "grl_on": "both",
+        "captions_teach_images": False,
+        "drawn_captions": 0.0,
+        "training": {
+            "epochs": 1,
+            "batch_size": 8,
+            "sampler": "random",
+            "images_per_identity": 1,
+        },
+    }
+    on = {"info_nce": 1.0, "cloth_match": 0.5}
+    return T2iReid.model_validate({"losses": off | on | losses, **defaults, **changes})
 
 
 def augmentation(**changes: Any) -> Augmentation:

@@ -16,6 +16,7 @@ from ubg.systems.phase4.text.likelihood import build_likelihood
 from ubg.systems.phase4.text.model import TextModel
 from ubg.systems.phase4.text.targets import ClassTargets
 from ubg.systems.phase4.unigram import log_frequencies
+from ubg.systems.t2i_reid.task import t2i_reid_network
 from ubg.training.task import network_values
 
 HEIGHT, WIDTH, GRID = 64, 32, (4, 2)
@@ -36,7 +37,10 @@ def tiny_scale(
     clip_text = sections.clip_text_tower(
         width=24, layers=2, heads=2, mlp_width=48, vocab_size=VOCABULARY
     )
-    towers = Towers(attention=attention, clip=vision, clip_text=clip_text, siglip=vision, t5=text)
+    bert = sections.bert_tower(width=24, layers=2, heads=2, mlp_width=48, dropout=dropout)
+    towers = Towers(
+        attention=attention, clip=vision, clip_text=clip_text, siglip=vision, t5=text, bert=bert
+    )
     return load_params().preset.model_copy(
         update={
             "image": sections.image(height=HEIGHT, width=WIDTH),
@@ -104,6 +108,8 @@ def network_of(system, scale):
         return IrraNetwork(**network_values(scale), clip=clip, clip_text=clip_text)
     if system == "clip_mer":
         return clip_mer_network(load_params().model_copy(update={"preset": scale}))
+    if system == "t2i_reid":
+        return t2i_reid_network(load_params().model_copy(update={"preset": scale}))
     network = shared_network if system in ("phase3", "phase4") else aligned_network
     return network(scale, scale.towers.clip if system == "phase1" else scale.towers.siglip)
 

@@ -135,17 +135,25 @@ def test_what_a_data_set_lacks_is_passed_over_by_a_run_of_all(trained, capsys):
     run(project, "prepare_modalities")
     run(project, "train", "clip_mer")
     run(project, "evaluate", "clip_mer")
+    run(project, "train", "t2i_reid")
+    run(project, "evaluate", "t2i_reid")
     told = capsys.readouterr().out
-    for stage in ("prepare_modalities", "train_clip_mer", "evaluate_clip_mer"):
-        assert f"{stage}: passed over, RSTPReid has no infrared images" in told
+    lacking = dict.fromkeys(
+        ("prepare_modalities", "train_clip_mer", "evaluate_clip_mer"), "infrared images"
+    )
+    captions = "identity and clothing captions"
+    lacking |= dict.fromkeys(("train_t2i_reid", "evaluate_t2i_reid"), captions)
+    for stage, what in lacking.items():
+        assert f"{stage}: passed over, RSTPReid has no {what}" in told
         for out in map(project.joinpath, read_stages(project)[stage].outs):
             assert out.read_text() == "{}\n" if out.is_file() else [*out.iterdir()], out
     with pytest.raises(ValueError, match=r"models/clip_mer: .*config\.json"):
         load(project / "models/clip_mer")
-    run(project, "compare", [SYSTEM, "clip_mer"])
+    run(project, "compare", [SYSTEM, "clip_mer", "t2i_reid"])
     table = (project / "plots/compare/ablation.md").read_text()
     assert f"| {SYSTEM} |" in table
     assert "clip_mer" not in table
+    assert "t2i_reid" not in table
 
 
 def test_system_is_measured_on_others_and_overlap_is_warned_about(trained, capsys):

@@ -37,7 +37,7 @@ SHRUNK = {
     "params.yaml": {r"clusters: \d+": "clusters: 12"},
 }
 REPORTED = ["irra", "phase1", "phase2", "phase3", "phase4"]
-SYSTEMS = [*REPORTED, "clip_mer"]
+SYSTEMS = [*REPORTED, "clip_mer", "t2i_reid"]
 CLIP_SYSTEMS = ("irra", "phase1", "clip_mer")
 
 
@@ -167,6 +167,16 @@ def test_embeddings_are_probed_where_nobody_has_two_outfits(project):
     assert drawn >= {"attributes.csv", "disentanglement.md", "disentanglement.png"}
 
 
+def test_t2i_reid_says_what_each_branch_finds(project):
+    branches = json.loads((project / "metrics/t2i_reid.json").read_text())["branches"]
+    assert 0 < branches["identity_share"] < 1
+    assert 0 < branches["test"]["clothing"]["map"] < 100
+    assert 0 < branches["identity_captions"]["ceiling"] <= 100
+    curves = project / "plots/t2i_reid/training/plots/metrics"
+    alphas = [float(line.split()[1]) for line in (curves / "grl_alpha.tsv").open().readlines()[1:]]
+    assert alphas == pytest.approx([0.1, 0.12])
+
+
 def test_retrieval_model_of_phase4_holds_no_decoder(project):
     from safetensors import safe_open
 
@@ -264,6 +274,7 @@ EVALUATIONS = {f"evaluate_{name}" for name in SYSTEMS}
             {"train_irra", "evaluate_irra", "evaluate_disentanglement"},
         ),
         ("systems/clip_mer/objective.py", {"train_clip_mer", "evaluate_clip_mer"}),
+        ("systems/t2i_reid/objective.py", {"train_t2i_reid", "evaluate_t2i_reid"}),
         ("losses/mlm.py", {"train_irra"}),
         ("comparison/ablation.py", {"compare", "report"}),
         (

@@ -47,7 +47,13 @@ def tiny_params(**training):
     vqgan = scale.vqgan.model_copy(update={"fit": scale.vqgan.fit.model_copy(update={"codes": 20})})
     training = scale.training.model_copy(update={"batch_size": 8, **training})
     scale = scale.model_copy(
-        update={"irra": irra, "clip_mer": sections.clip_mer(), "vqgan": vqgan, "training": training}
+        update={
+            "irra": irra,
+            "clip_mer": sections.clip_mer(),
+            "t2i_reid": sections.t2i_reid({"cls": 1.0, "cloth": 0.5, "cloth_adv": 0.1}),
+            "vqgan": vqgan,
+            "training": training,
+        }
     )
     return load_params().model_copy(
         update={"preset": scale, "generation": tiny_generation(decoder_layers=1)}

@@ -22,10 +22,12 @@ from tiny_models import (
     tiny_generation,
     tiny_scale,
 )
+from tiny_t2i_reid import build_t2i_reid, t2i_reid_batch, t2i_reid_scale
 from torch import distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ubg.params import T2iReidLosses
 from ubg.retrieval.encode import encode_split, make_split
 from ubg.runtime.distributed import (
     from_main,
@@ -77,9 +79,14 @@ MER = {
     "clip_mer": {"losses": {"sdm": 1.0, "itc": 0.5, "id": 1.0, "norm": 1.0}},
     "clip_mer, few combinations": {"own": "all", "combinations_per_step": 3},
 }
-SYSTEMS = ["phase1", "phase2", "phase3", *NECK, *GENERATION, *TEXT, *IRRA, *MER]
+# Persons without an identity caption are all on one process.
+T2I = {
+    "t2i_reid": {"neck": "batch_norm"},
+    "t2i_reid as published": {"grl_on": "seed", "losses": {"cloth": 0.5, "cls": 1.0}},
+}
+SYSTEMS = ["phase1", "phase2", "phase3", *NECK, *GENERATION, *TEXT, *IRRA, *MER, *T2I]
 
-NAMES = ("sdm", "itc", "cmpm", "id", "mlm", "gen", "gen_itc", "norm")
+NAMES = ("sdm", "itc", "cmpm", "id", "mlm", "gen", "gen_itc", "norm", *T2iReidLosses.model_fields)
 LOSSES = [f"{name}_loss" for name in NAMES]
 
 
@@ -90,6 +97,8 @@ def build(system):
         model = build_clip_mer(clip_mer_scale(conv_stem=True, norm_band=(0.9, 1.1), **MER[system]))
         give_updates(model)
         return model
+    if system in T2I:
+        return build_t2i_reid(t2i_reid_scale(conv_stem=True, **T2I[system]))
     neck = "batch_norm" if system in NECK else "none"
     scale = tiny_scale(positions="2d", conv_stem=True, neck=neck)
     if system in GENERATION:
@@ -114,6 +123,10 @@ def share_of_batch(system, rank, processes):
         batch["sk_present"][:3] = False
         batch["nir_present"][4] = False
         mask, padded = "caption_attn_mask", ["caption_ids"]
+    elif system in T2I:
+        batch = t2i_reid_batch()
+        batch["identity_there"][:3] = batch["is_matched"][4] = False
+        mask, padded = "caption_attn_mask_bert", ["caption_ids_bert"]
     elif system in TEXT:
         batch = text_batch(TEXT[system])
         mask, padded = "caption_attn_mask_t5", ["caption_ids_t5"]

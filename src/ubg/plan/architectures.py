@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 from transformers import (
     AutoConfig,
+    BertConfig,
     CLIPTextConfig,
     CLIPVisionConfig,
     PretrainedConfig,
@@ -18,13 +19,14 @@ from ubg.params import ClipTower, Tower
 from ubg.towers import open_clip
 from ubg.towers.pretrained import HUB_PREFIX, open_checkpoint, tower_config
 
-Kind = Literal["clip vision", "clip text", "siglip vision", "t5 text"]
+Kind = Literal["clip vision", "clip text", "siglip vision", "t5 text", "bert text"]
 
 CONFIGS: dict[Kind, type[PretrainedConfig]] = {
     "clip vision": CLIPVisionConfig,
     "clip text": CLIPTextConfig,
     "siglip vision": SiglipVisionConfig,
     "t5 text": T5Config,
+    "bert text": BertConfig,
 }
 
 
@@ -51,7 +53,8 @@ class Architectures:
         if source is None:
             return None
         if not isinstance(tower, ClipTower):
-            return self._of_transformers(source, "t5 text").to_dict()
+            kind: Any = f"{family} {part}"
+            return self._of_transformers(source, kind).to_dict()
         return self._clip_or_siglip(tower, source, family, part).to_dict()
 
     def _clip_or_siglip(

@@ -54,6 +54,17 @@ def random_table(batch_size: int, identities: int, max_tokens: int) -> pd.DataFr
     )
 
 
+def random_clothing(table: pd.DataFrame) -> pd.DataFrame:
+    """Every identity in one outfit, and half of each caption said of either alone."""
+    words = [caption.split() for caption in table["caption"]]
+    return table[["split", "pid", "image_id"]].assign(
+        person=table["pid"],
+        outfit=table["pid"],
+        identity_caption=[" ".join(said[: len(said) // 2]) for said in words],
+        clothing_caption=[" ".join(said[len(said) // 2 :]) for said in words],
+    )
+
+
 class RandomTokenizer:
     """A tokenizer for the captions of `random_table`: a token a word, the first and the final one.
 

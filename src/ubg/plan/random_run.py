@@ -22,6 +22,7 @@ from ubg.plan.random_data import (
     RandomCodes,
     RandomPack,
     RandomTokenizer,
+    random_clothing,
     random_modalities,
     random_table,
 )
@@ -31,7 +32,11 @@ from ubg.vqgan.model.taming import read_config
 
 PUBLISHED_CODES, PUBLISHED_FACTOR = 16384, 16  # of the VQGAN that the base preset names
 CODE_DIM = 8  # any: codes are only sorted into classes
-CLIP_VOCABULARY, T5_VOCABULARY = 49408, 32128  # tokens of the published tokenizers
+CLIP_VOCABULARY, T5_VOCABULARY, BERT_VOCABULARY = (
+    49408,
+    32128,
+    30522,
+)  # tokens of the published tokenizers
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,10 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
     def clip_tokenizer(source: str | None) -> RandomTokenizer:
         return RandomTokenizer(min(CLIP_VOCABULARY, preset.towers.clip_text.vocab_size))
 
+    def bert_tokenizer(source: str) -> RandomTokenizer:
+        config = architectures.tower_config(preset.towers.bert, "bert", "text")
+        return RandomTokenizer(BERT_VOCABULARY if config is None else config["vocab_size"])
+
     def random_codes(pack: ImagePack) -> RandomCodes:
         codes, factor = _codes(preset.vqgan, notes)
         return RandomCodes(codes, (pack.height // factor, pack.width // factor))
@@ -92,13 +101,16 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
     def random_codebook(folder: Path) -> Tensor:
         return torch.randn(_codes(preset.vqgan, [])[0], CODE_DIM)
 
+    table = random_table(preset.training.batch_size, identities, preset.tokenizer.max_tokens)
     run = Run(
         params,
-        random_table(preset.training.batch_size, identities, preset.tokenizer.max_tokens),
+        table,
         cast(ImagePack, pack),
         {
             "load_tokenizer": t5_tokenizer,
             "clip_tokenizer": clip_tokenizer,
+            "bert_tokenizer": bert_tokenizer,
+            "load_clothing": lambda folder: random_clothing(table),
             "architecture": architectures.tower_config,
             "load_modalities": modalities,
             "open_tokens": random_codes,

@@ -101,7 +101,7 @@ class ClothingFields:
             labels[f"{captions.kind}_there"] = captions.there[rows]
             labels[f"{captions.kind}_words"] = captions.words_of(rows)
         said = self.identity.captions.batch(rows) | self.clothing.captions.batch(said_rows)
-        alpha = torch.tensor(reversal_strength(samples.epoch))
+        alpha = torch.full((len(rows),), reversal_strength(samples.epoch))
         return said | {k: torch.from_numpy(v) for k, v in labels.items()} | {"grl_alpha": alpha}
 
     def _row_of_caption(self, row: int, epoch: int, caption: int) -> int:

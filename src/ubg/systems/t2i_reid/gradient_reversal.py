@@ -11,22 +11,18 @@ def reversal_strength(epoch: int) -> float:
     return min(1.0, 0.1 + 0.02 * epoch)
 
 
-def reverse_gradient(features: Tensor, alpha: Tensor) -> Tensor:
-    """The features as they are; their gradient times -alpha.
-
-    Args:
-        features: of any shape.
-        alpha: scalar.
-    """
-    return _Reversal.apply(features, alpha)
+def reverse_gradient(features_BD: Tensor, alpha_B: Tensor) -> Tensor:
+    """The features [B, D] as they are; the gradient of each row times -alpha, [B]."""
+    return _Reversal.apply(features_BD, alpha_B)
 
 
 class _Reversal(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, alpha: Tensor) -> Tensor:
-        ctx.alpha = alpha
-        return features.view_as(features)
+    def forward(ctx: Any, features_BD: Tensor, alpha_B: Tensor) -> Tensor:
+        ctx.save_for_backward(alpha_B)
+        return features_BD.view_as(features_BD)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return -ctx.alpha * gradients[0], None
+        (alpha_B,) = ctx.saved_tensors
+        return -alpha_B[:, None].to(gradients[0].dtype) * gradients[0], None

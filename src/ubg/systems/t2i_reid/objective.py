@@ -69,7 +69,7 @@ class T2iReidObjective(nn.Module):
             batch: `persons` and `outfits` [B]; `identity_words` and `clothing_words`, bool [B, V];
                 `identity_texts` and `clothing_texts` [B], a number for the words of each image's
                 captions; `identity_there` and `clothing_there`, bool [B], whether it has them;
-                `is_matched`, bool [B], whether the clothing caption is its own; `grl_alpha`.
+                `is_matched`, bool [B], whether the clothing caption is its own; `grl_alpha` [B].
             embedded: the samples of the batch.
         """
         losses = self._identity(batch, embedded) | self._clothing(batch, embedded)
