@@ -72,6 +72,8 @@ class SystemMetrics(_Part):
     val: Directions
     last: LastWeights
     generation: dict[str, Any] = {}
+    kinds: dict[str, Any] = {}
+    controls: dict[str, dict[str, float]] = {}
 
 
 def read_metrics(folder: str | Path, systems: Iterable[str]) -> dict[str, SystemMetrics]:

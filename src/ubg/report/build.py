@@ -10,8 +10,10 @@ from markupsafe import Markup
 from ubg.report.changes import changes_section, reproduce_section
 from ubg.report.cost import cost_section
 from ubg.report.dataset import dataset_section
+from ubg.report.disentanglement import disentanglement_section
 from ubg.report.foils import foils_section
 from ubg.report.generation import generation_section
+from ubg.report.kinds import kinds_section
 from ubg.report.learning import learning_section
 from ubg.report.origin import origin_section
 from ubg.report.people import people_section
@@ -32,6 +34,8 @@ def build_sections(sources: Sources) -> list[Section]:
         learning_section(sources),
         generation_section(sources),
         foils_section(sources),
+        kinds_section(sources),
+        disentanglement_section(sources),
         people_section(sources),
         dataset_section(sources),
         cost_section(sources),
