@@ -40,13 +40,18 @@ def disentanglement_section(sources: Sources) -> Section | None:
     data = {
         "columns": {key: title for key, title in COLUMNS.items() if key in chance},
         "rows": [
-            {"embedding": plain(f"{model}, {embedding}"), "values": values}
+            {"embedding": plain(_name(model, embedding)), "values": values}
             for (model, embedding), values in rows.items()
         ],
         "chance": chance,
     }
     picture = {"sheet": sheet_uri(FOLDER / "disentanglement.png")}
     return Section("disentanglement", "Who somebody is, and what they wear", data, {}, picture)
+
+
+def _name(model: str, embedding: str) -> str:
+    """The only embedding of a model is called after it."""
+    return model if embedding == "embedding" else f"{model}, {embedding}"
 
 
 def _number(text: str) -> float | None:
