@@ -155,7 +155,8 @@ def _box(axes: Any, place: tuple[int, float], name: str, output: str) -> None:
             linewidth=1.8,
         )
     )
-    axes.text(x, y - 0.09, name, ha="center", va="center", fontsize=9.5, weight="bold")
+    size = min(9.5, 190 / len(name))  # so that a long one stays in its box
+    axes.text(x, y - 0.09, name, ha="center", va="center", fontsize=size, weight="bold")
     axes.text(x, y + 0.12, output, ha="center", va="center", fontsize=8, color="#555555")
 
 
