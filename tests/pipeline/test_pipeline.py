@@ -33,6 +33,9 @@ SHRUNK = {
         r" warmup_steps: \d+": " warmup_steps: 6",
         r" codes: \d+": " codes: 32",
         r"training: \{epochs: \d+, batch_size: \d+": "training: {epochs: 2, batch_size: 16",
+        r"(t2i_reid:\n(?:.*\n)*?  training: )\{epochs: \d+, batch_size: \d+": (
+            r"\1{epochs: 2, batch_size: 16"
+        ),
     },
     "params.yaml": {r"clusters: \d+": "clusters: 12"},
 }

@@ -97,6 +97,7 @@ def _fit(probe: str, val: Labelled) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.utils.class_weight import compute_sample_weight
+    from threadpoolctl import threadpool_limits
 
     if probe == "linear":
         classifier = LogisticRegression(C=INVERSE_STRENGTH, max_iter=MAX_STEPS)
@@ -111,6 +112,8 @@ def _fit(probe: str, val: Labelled) -> Any:
     weight_N = compute_sample_weight("balanced", val.label_N)
     pipeline = make_pipeline(StandardScaler(), classifier)
     named = f"{pipeline.steps[-1][0]}__sample_weight"
-    with warnings.catch_warnings():  # stopped short of its optimum, it is a probe all the same
+    # The products are too small to share: threads would mostly wait for each other.
+    with warnings.catch_warnings(), threadpool_limits(1, "blas"):
+        # Stopped short of its optimum, it is a probe all the same.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return pipeline.fit(val.feature_ND, val.label_N, **{named: weight_N})
