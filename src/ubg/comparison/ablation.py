@@ -13,6 +13,7 @@ from ubg.figures.style import figure
 from ubg.retrieval.bootstrap import Interval, paired_bootstraps
 
 CHARTED = ("r1", "r5", "r10", "map")
+LEGEND_COLUMNS = 5  # more are wider than the chart
 INTERVAL_NOTE = (
     "Paired bootstrap over the identities of the test queries; one run per system, "
     "so the noise of the seed comes on top."
@@ -172,7 +173,7 @@ def draw_ablation(path: str | Path, rows: list[AblationRow], dataset: str) -> No
         axes.grid(axis="x", visible=False)
         axes.set_ylabel("percent")
         axes.set_title(f"Text to image on {dataset}, test")
-        drawing.legend(loc="outside lower left", ncols=len(rows))
+        drawing.legend(loc="outside lower left", ncols=min(len(rows), LEGEND_COLUMNS))
 
 
 def _intervals(name: str, before: str, queries: Mapping[str, QueryResults]) -> dict[str, Interval]:
