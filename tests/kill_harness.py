@@ -15,6 +15,7 @@ where that is not so.
 import argparse
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -77,8 +78,7 @@ def start(project: Path, stage: Stage, log: Path) -> subprocess.Popen[bytes]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with log.open("ab") as told:
         return subprocess.Popen(
-            stage.command,
-            shell=True,
+            ["env", *shlex.split(stage.command)],  # it begins with a variable
             cwd=project,
             env=os.environ | {"PATH": path, "PYTHONPATH": "src", "OMP_NUM_THREADS": "1"},
             stdout=told,

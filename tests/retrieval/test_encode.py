@@ -35,12 +35,6 @@ class Means(RetrievalModel):
         mean = (text["caption_ids_t5"] * mask).sum(1) / mask.sum(1)
         return torch.stack([mean, mask.sum(1).float(), torch.zeros_like(mean)], 1)
 
-    def tower_configs(self):
-        return {}
-
-    def pretrained_modules(self):
-        return []
-
 
 @pytest.fixture
 def data(cuhk_root, tmp_path):

@@ -63,9 +63,13 @@ class RetrievalModel(nn.Module, ABC):
             raise ValueError(f"this model is asked by text alone, not by {', '.join(parts)}")
         return self.encode_text(parts["text"])
 
-    @abstractmethod
+    def towers(self) -> dict[str, Any]:
+        """Towers by name: modules with a `transformer`, and whether it is `pretrained`."""
+        return {}
+
     def tower_configs(self) -> TowerConfigs:
         """The architectures of the towers, from which they can be built without their source."""
+        return {name: tower.transformer.config.to_dict() for name, tower in self.towers().items()}
 
     def saved_parts(self) -> dict[str, nn.Module]:
         """What is saved of a trained model, a file each: "model" is all that retrieval needs."""
@@ -75,9 +79,9 @@ class RetrievalModel(nn.Module, ABC):
         """Weights of the system's published code under the names that they have here."""
         return state
 
-    @abstractmethod
     def pretrained_modules(self) -> list[nn.Module]:
         """Modules that hold pretrained weights; all others start at random."""
+        return [tower for tower in self.towers().values() if tower.pretrained]
 
     def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
         """Modules that learn at factors of their own, in place of those that the params name."""

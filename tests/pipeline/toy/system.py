@@ -32,12 +32,6 @@ class Toy(RetrievalModel):
     def encode_text(self, text: dict[str, Tensor]) -> Tensor:
         return F.normalize(self.words(text["caption_ids_t5"]).sum(1).float(), dim=-1)
 
-    def tower_configs(self):
-        return {}
-
-    def pretrained_modules(self):
-        return []
-
 
 def load(network: ToyNetwork, vocab_size: int, configs) -> Toy:
     return Toy(network, vocab_size)

@@ -1,6 +1,8 @@
 """Two towers, one space: phases 1 and 2."""
 
-from torch import Tensor, nn
+from typing import Any
+
+from torch import Tensor
 
 from ubg.params import AlignedNetwork
 from ubg.retrieval.contract import TowerConfigs
@@ -22,14 +24,8 @@ class DualEncoder(AlignedModel):
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         return masked_mean(self.text(caption_ids_BT, mask_BT), mask_BT)
 
-    def tower_configs(self) -> TowerConfigs:
-        return {
-            "vision": self.vision.transformer.config.to_dict(),
-            "text": self.text.transformer.config.to_dict(),
-        }
-
-    def pretrained_modules(self) -> list[nn.Module]:
-        return [tower for tower in (self.vision, self.text) if tower.pretrained]
+    def towers(self) -> dict[str, Any]:
+        return {"vision": self.vision, "text": self.text}
 
 
 def build_dual_encoder(

@@ -1,6 +1,8 @@
 """Patch tokens and captions through one shared encoder: phases 3 and 4."""
 
-from torch import Tensor, nn
+from typing import Any
+
+from torch import Tensor
 
 from ubg.params import SharedNetwork
 from ubg.retrieval.contract import TowerConfigs
@@ -25,14 +27,8 @@ class SharedEncoderModel(AlignedModel):
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         return self.encoder.pool_text(caption_ids_BT, mask_BT)
 
-    def tower_configs(self) -> TowerConfigs:
-        return {
-            "vision": self.vision.transformer.config.to_dict(),
-            "text": self.encoder.text.transformer.config.to_dict(),
-        }
-
-    def pretrained_modules(self) -> list[nn.Module]:
-        return [tower for tower in (self.vision, self.encoder.text) if tower.pretrained]
+    def towers(self) -> dict[str, Any]:
+        return {"vision": self.vision, "text": self.encoder.text}
 
 
 def build(network: SharedNetwork, vocab_size: int, configs: TowerConfigs) -> SharedEncoderModel:

@@ -1,7 +1,7 @@
 """clip_mer: one CLIP for RGB galleries and for queries of four kinds of parts."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -133,11 +133,8 @@ class ClipMer(RetrievalModel):
         """Of the pictures of a part."""
         return CHANNELS[name]
 
-    def tower_configs(self) -> TowerConfigs:
-        return {
-            "vision": self.vision.clip.transformer.config.to_dict(),
-            "text": self.text.transformer.config.to_dict(),
-        }
+    def towers(self) -> dict[str, Any]:
+        return {"vision": self.vision.clip, "text": self.text}
 
     def pretrained_modules(self) -> list[nn.Module]:
         return []  # every part has factors of its own

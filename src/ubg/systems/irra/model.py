@@ -1,6 +1,6 @@
 """IRRA: CLIP's two towers, aligned globally and by guessing masked words."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -75,14 +75,8 @@ class Irra(RetrievalModel):
             return state
         return rename_published(state, self.text.transformer.get_input_embeddings().num_embeddings)
 
-    def tower_configs(self) -> TowerConfigs:
-        return {
-            "vision": self.vision.transformer.config.to_dict(),
-            "text": self.text.transformer.config.to_dict(),
-        }
-
-    def pretrained_modules(self) -> list[nn.Module]:
-        return [tower for tower in (self.vision, self.text) if tower.pretrained]
+    def towers(self) -> dict[str, Any]:
+        return {"vision": self.vision, "text": self.text}
 
     def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
         return [] if self.objective is None else self.objective.lr_factors()

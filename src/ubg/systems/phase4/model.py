@@ -1,9 +1,11 @@
 """Phase 4: the retrieval model of phase 3 and a branch beside it."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from ubg.retrieval.contract import RetrievalModel, TowerConfigs
+from ubg.retrieval.contract import RetrievalModel
 from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 
 
@@ -27,11 +29,8 @@ class GenerativeModel(RetrievalModel):
     def encode_text(self, text: dict[str, Tensor]) -> Tensor:
         return self.retrieval.encode_text(text)
 
-    def tower_configs(self) -> TowerConfigs:
-        return self.retrieval.tower_configs()
-
-    def pretrained_modules(self) -> list[nn.Module]:
-        return self.retrieval.pretrained_modules()
+    def towers(self) -> dict[str, Any]:
+        return self.retrieval.towers()
 
     def saved_parts(self) -> dict[str, nn.Module]:
         return {"model": self.retrieval, "generator": self.generator}

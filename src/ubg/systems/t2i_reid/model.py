@@ -1,6 +1,6 @@
 """t2i_reid: a ViT and a BERT, each read for who it is and for what is worn."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -79,14 +79,8 @@ class T2iReid(RetrievalModel):
         """The caption fields of a batch to unit vectors "identity" and "clothing", [B, D] each."""
         return self.branches.of_texts(self._pool_text(text, self.caption_fields))
 
-    def tower_configs(self) -> TowerConfigs:
-        return {
-            "vision": self.vision.transformer.config.to_dict(),
-            "text": self.text.transformer.config.to_dict(),
-        }
-
-    def pretrained_modules(self) -> list[nn.Module]:
-        return [tower for tower in (self.vision, self.text) if tower.pretrained]
+    def towers(self) -> dict[str, Any]:
+        return {"vision": self.vision, "text": self.text}
 
     def saved_parts(self) -> dict[str, nn.Module]:
         return {"model": T2iReid(self.vision, self.text, self.branches, None)}
