@@ -177,3 +177,22 @@ def test_an_unknown_or_absent_system_is_refused(run, arguments, monkeypatch, cap
         run("A stage.", lambda _: pytest.fail("ran"), SYSTEMS)
     assert end.value.code == 2
     assert "system" in capsys.readouterr().err
+
+
+STOPPED_WHILE_IT_EXITS = """
+import atexit, os, signal
+from ubg.runtime.cli import exit_cleanly
+
+def fail():
+    raise ValueError("no good")
+
+atexit.register(os.kill, os.getpid(), signal.SIGTERM)
+exit_cleanly(fail)
+"""
+
+
+def test_a_signal_while_the_interpreter_exits_adds_nothing():
+    command = [sys.executable, "-c", STOPPED_WHILE_IT_EXITS]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGTERM
+    assert done.stderr == "error: no good\n"

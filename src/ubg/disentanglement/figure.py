@@ -17,10 +17,8 @@ FOUND = {  # and their colours
     "outfit r1": ("same outfit, other person", ORANGE),
 }
 READ = tuple(measure for measure in MEASURES if measure.split()[0] in ("linear", "mlp"))
-NOTE = (
-    "Left: balanced accuracy of probes fitted on validation persons, test persons, mean over "
-    "attributes.\nRight: R@1 image to image, 95 % interval over persons; dotted: a random order."
-)
+READ_NOTE = "Balanced accuracy on test persons of probes fitted on others, mean over attributes."
+FOUND_NOTE = "Right: R@1 image to image, 95 % interval over persons; dotted: a random order."
 
 
 def draw_disentanglement(
@@ -44,7 +42,8 @@ def draw_disentanglement(
             matrix = drawing.subplots()
         _draw_matrix(matrix, rows, labels, chance_of)
         drawing.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-        drawing.supxlabel(NOTE, x=0.01, ha="left", fontsize=10, color=FAINT)
+        note = f"Left: {READ_NOTE}\n{FOUND_NOTE}" if found else READ_NOTE
+        drawing.supxlabel(note, x=0.01, ha="left", fontsize=10, color=FAINT)
 
 
 def _draw_matrix(

@@ -78,6 +78,8 @@ def exit_cleanly(stage: Callable[[], None]) -> None:
         if line is None:
             raise
         sys.exit(f"error: {line}{_restore()}")
+    finally:
+        _die_on_signals()
 
 
 class Terminated(KeyboardInterrupt):
@@ -101,6 +103,14 @@ def _end_on_signals() -> None:
         signal.signal(signal.SIGTERM, end)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background
             signal.signal(signal.SIGINT, end)
+
+
+def _die_on_signals() -> None:
+    """All is said: an exception of ours would break into what the interpreter does as it exits."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _restore() -> str:

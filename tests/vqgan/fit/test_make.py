@@ -113,7 +113,7 @@ def test_killed_and_rerun_equals_uninterrupted(project):
     images = to_signed(torch.from_numpy(pack.read(np.arange(2))).permute(0, 3, 1, 2))
     assert load_vqgan(project / "models/vqgan").encode(images).shape == (2, 12, 4)
     expected = results(project)
-    assert len(expected) == 5
+    assert len(expected) == 6
 
     process = start(project, "fit_vqgan.py")
     seen: set[int] = set()

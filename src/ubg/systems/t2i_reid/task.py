@@ -48,7 +48,9 @@ def t2i_reid_task(run: Run) -> Task:
 
     def validate(split: Split, features: Features) -> dict[str, float]:
         share = model.branches.identity_share
-        text, image = (part(rows.to(share.device), share) for rows in _both(features))
+        text, image = (
+            part(joined.to(share.device), share) for joined in (features.text_QD, features.image_GD)
+        )
         chosen, r1 = choose_share(text, image, split.text_pids, split.image_pids)
         share.fill_(chosen)
         return {"r1_of_best_share": r1, "identity_share": chosen}
@@ -94,7 +96,3 @@ def with_clothing(rows: pd.DataFrame, clothing: pd.DataFrame) -> pd.DataFrame:
             "anew with `dvc repro prepare_annotations`"
         )
     return rows.merge(clothing[columns], on="image_id", how="left", validate="many_to_one")
-
-
-def _both(features: Features) -> tuple[Any, Any]:
-    return features.text_QD, features.image_GD
