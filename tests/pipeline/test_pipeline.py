@@ -41,7 +41,7 @@ SHRUNK = {
 }
 LADDER = ["irra", "phase1", "phase2", "phase3", "phase4"]
 SYSTEMS = [*LADDER, "clip_mer", "t2i_reid"]
-CLIP_SYSTEMS = ("irra", "phase1", "clip_mer")
+CLIP_SYSTEMS = ("irra", "phase1", "clip_mer", "t2i_reid")
 
 
 def run(project: Path, *command: str) -> str:
