@@ -110,3 +110,20 @@ def test_rows_get_what_their_image_shows_in_their_order():
     assert found["outfit"].tolist() == [9, 8, 9]
     with pytest.raises(ValueError, match=r"clothing\.csv: has no image 5"):
         with_clothing(rows, clothing[:1])
+
+
+def test_captions_that_the_annotations_bring_do_not_stand_beside_those_of_the_table():
+    rows = pd.DataFrame(
+        {"image_id": [4], "identity_caption": ["old"], "clothing_caption": ["old"], "caption": "x"}
+    )
+    clothing = pd.DataFrame(
+        {
+            "image_id": [4],
+            "person": [1],
+            "outfit": [8],
+            "identity_caption": ["tall"],
+            "clothing_caption": ["red"],
+        }
+    )
+    found = with_clothing(rows, clothing)
+    assert found.loc[0, ["identity_caption", "clothing_caption"]].tolist() == ["tall", "red"]

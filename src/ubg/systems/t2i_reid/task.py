@@ -95,4 +95,5 @@ def with_clothing(rows: pd.DataFrame, clothing: pd.DataFrame) -> pd.DataFrame:
             f"{PREPARED / FILE}: has no image {missing[0]} ({len(missing):,} are missing); make it "
             "anew with `dvc repro prepare_annotations`"
         )
+    rows = rows.drop(columns=columns[1:], errors="ignore")  # some formats bring captions as well
     return rows.merge(clothing[columns], on="image_id", how="left", validate="many_to_one")
