@@ -1,6 +1,6 @@
-"""A training step of irra or phase 4 at ViT-B/16, SigLIP-B/16 and T5-base sizes, 384x128.
+"""A training step of any system at ViT-B/16, SigLIP-B/16, T5-base and BERT-base sizes, 384x128.
 
-    python benchmarks/gpu_step.py irra phase4 --batch 64 128 --precision bf16 [--compile]
+    python benchmarks/gpu_step.py irra phase4 --batch 64 128 --precision bf16 [--compile on]
 
 Without a GPU the sizes are small and the steps few, to try the script.
 
@@ -45,15 +45,18 @@ def base_params(batch_size: int, precision: str, checkpointing: bool, tiny: bool
     """The base preset with towers of known sizes, so that no pretrained name is needed."""
     params = load_params()
     scale = params.preset
-    vision, clip_text, t5 = sizes.VISION, sizes.CLIP_TEXT, sizes.T5
+    vision, clip_text, t5, bert = sizes.VISION, sizes.CLIP_TEXT, sizes.T5, sizes.BERT
+    clip_mer, t2i_reid = sizes.BASE.clip_mer, sizes.BASE.t2i_reid
     image, dim, vocab_size, codes = sizes.image(384, 128), 512, 32_100, 16_384
     if tiny:
-        vision, clip_text, t5 = sizes.TINY_VISION, sizes.TINY_CLIP_TEXT, sizes.TINY_T5
+        vision, clip_text = sizes.TINY_VISION, sizes.TINY_CLIP_TEXT
+        t5, bert = sizes.TINY_T5, sizes.TINY_BERT
+        clip_mer, t2i_reid = scale.clip_mer, scale.t2i_reid
         image, dim, vocab_size, codes = sizes.image(64, 32), 64, 1000, 64
     fit = scale.vqgan.fit.model_copy(
         update={"codes": codes, "patch": 1, "multipliers": (1, 1, 1, 1, 1)}
     )
-    towers = {"clip": vision, "clip_text": clip_text, "siglip": vision, "t5": t5}
+    towers = {"clip": vision, "clip_text": clip_text, "siglip": vision, "t5": t5, "bert": bert}
     losses = sizes.BASE.irra.losses
     irra = {
         "losses": losses,
@@ -76,6 +79,8 @@ def base_params(batch_size: int, precision: str, checkpointing: bool, tiny: bool
         "shared_encoder": scale.shared_encoder.model_copy(update={"image_positions": "1d"}),
         "embedding_dim": dim,
         "irra": scale.irra.model_copy(update=irra),
+        "clip_mer": clip_mer,
+        "t2i_reid": t2i_reid,
         "training": scale.training.model_copy(update=training),
     }
     return params.model_copy(update={"preset": scale.model_copy(update=updates)})

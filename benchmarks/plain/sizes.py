@@ -1,4 +1,4 @@
-"""The towers of the base preset with random weights: ViT-B/16, CLIP's text transformer, T5-base."""
+"""The towers of the base preset with random weights: ViT-B/16, CLIP's text transformer, T5, BERT."""
 
 from pathlib import Path
 
@@ -18,11 +18,13 @@ def sized(tower, width, layers, heads, mlp_width, **changes):
 VISION = sized(BASE.towers.clip, 768, 12, 12, 3072)
 CLIP_TEXT = sized(BASE.towers.clip_text, 512, 12, 8, 2048)
 T5 = sized(BASE.towers.t5, 768, 12, 12, 3072)
+BERT = sized(BASE.towers.bert, 768, 12, 12, 3072)
 
 # Of a moment, for the tests of the benchmarks.
 TINY_VISION = sized(BASE.towers.clip, 64, 2, 2, 96)
 TINY_CLIP_TEXT = sized(BASE.towers.clip_text, 32, 2, 2, 48, vocab_size=500)
 TINY_T5 = sized(BASE.towers.t5, 32, 2, 2, 48)
+TINY_BERT = sized(BASE.towers.bert, 32, 2, 2, 48)
 
 
 def image(height, width):

@@ -32,7 +32,7 @@ def test_losses_and_gradients_of_irra_equal_the_plain_ones(benchmarks, form):
 
 
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("system", ["irra", "phase4"])
+@pytest.mark.parametrize("system", ["irra", "phase4", "clip_mer", "t2i_reid"])
 def test_gpu_step_runs_anywhere(benchmarks, system, fused):
     import gpu_step
 
