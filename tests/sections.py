@@ -125,7 +125,7 @@ def clip_mer(**changes: Any) -> ClipMer:
 
 def t2i_reid(losses: dict[str, float | None], **changes: Any) -> T2iReid:
     """Its two contrasts, and the losses given."""
-    off = dict.fromkeys(("cls", "cloth", "cloth_adv", "decouple", "hsic", "bio"))
+    off = dict.fromkeys(("cls", "cloth", "cloth_adv", "decouple", "hsic", "bio", "composed"))
     defaults = {
         "neck": "none",
         "embedding_dim": 16,

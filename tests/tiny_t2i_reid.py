@@ -15,6 +15,7 @@ EVERY_LOSS = {
     "decouple": 0.3,
     "hsic": 0.2,
     "bio": 0.1,
+    "composed": 0.4,
 }
 
 
@@ -59,5 +60,7 @@ def t2i_reid_batch(size=6, alpha=0.5):
         "identity_there": torch.ones(size, dtype=torch.bool),
         "clothing_there": torch.ones(size, dtype=torch.bool),
         "grl_alpha": torch.full((size,), alpha),
+        "other_images": batch["images"].roll(1, 0),
+        "other_there": torch.ones(size, dtype=torch.bool),
     }
     return batch | fields | words

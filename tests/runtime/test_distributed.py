@@ -79,7 +79,7 @@ MER = {
     "clip_mer": {"losses": {"sdm": 1.0, "itc": 0.5, "id": 1.0, "norm": 1.0}},
     "clip_mer, few combinations": {"own": "all", "combinations_per_step": 3},
 }
-# Persons without an identity caption are all on one process.
+# Persons without an identity caption or another outfit are all on one process.
 T2I = {
     "t2i_reid, batch norm": {"neck": "batch_norm"},
     "t2i_reid as published": {"grl_on": "seed", "losses": {"cloth": 0.5, "cls": 1.0}},
@@ -126,6 +126,7 @@ def share_of_batch(system, rank, processes):
     elif system in T2I:
         batch = t2i_reid_batch()
         batch["identity_there"][:3] = batch["is_matched"][4] = False
+        batch["other_there"][:3] = False
         mask, padded = "caption_attn_mask_bert", ["caption_ids_bert"]
     elif system in TEXT:
         batch = text_batch(TEXT[system])

@@ -23,6 +23,7 @@ class T2iReidLosses(Section):
         decouple: of the two embeddings of an image, mean |cosine|.
         hsic: of the same two, their dependence by an estimator without bias.
         bio: of projected identity embeddings, images to identity captions of the same words.
+        composed: of queries made of a person in another outfit and a clothing caption, to images.
     """
 
     info_nce: PositiveFloat
@@ -33,6 +34,7 @@ class T2iReidLosses(Section):
     decouple: PositiveFloat | None
     hsic: PositiveFloat | None
     bio: PositiveFloat | None
+    composed: PositiveFloat | None
 
 
 class T2iReid(Section):

@@ -111,6 +111,7 @@ def random_system(name: str, params: Params, identities: int) -> RandomSystem:
             "clip_tokenizer": clip_tokenizer,
             "bert_tokenizer": bert_tokenizer,
             "load_clothing": lambda folder: random_clothing(table),
+            "require_several_outfits": lambda rows: None,
             "architecture": architectures.tower_config,
             "load_modalities": modalities,
             "open_tokens": random_codes,

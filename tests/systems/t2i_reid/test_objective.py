@@ -1,5 +1,7 @@
 """What the losses of t2i_reid ask of whom: signs of gradients, rows that count, who learns."""
 
+import math
+
 import pytest
 import sections
 import torch
@@ -11,7 +13,9 @@ from ubg.losses.clothing_match import clothing_match_loss
 from ubg.losses.decouple import decouple_loss, hsic_loss
 from ubg.losses.info_nce import info_nce_loss
 from ubg.losses.words import words_loss
+from ubg.systems.t2i_reid.embedded import Embedded
 from ubg.systems.t2i_reid.gradient_reversal import reversal_strength, reverse_gradient
+from ubg.systems.t2i_reid.objective import Sizes, T2iReidObjective
 from ubg.training.loop import weighted_sum
 from ubg.training.optimiser import build_optimiser
 from ubg.training.task import loss_weights
@@ -95,6 +99,7 @@ def test_losses_are_those_of_the_embeddings():
     batch = t2i_reid_batch()
     batch["is_matched"][4] = batch["identity_there"][2] = batch["clothing_there"][5] = False
     batch["identity_texts"][2], batch["clothing_texts"][5] = -3, -6
+    batch["other_there"][3] = False
     losses, seen, head = model(batch), model._embed(batch), model.objective
     there = [0, 1, 3, 4, 5]
     same_words = torch.zeros(6, 6, dtype=torch.bool)
@@ -109,6 +114,10 @@ def test_losses_are_those_of_the_embeddings():
     clothed = [0, 1, 2, 3, 4]
     same_outfit = torch.eye(6, dtype=torch.bool)
     same_outfit[1, 2] = same_outfit[2, 1] = True
+    asked = [0, 1, 2, 4]
+    sought = torch.eye(6, dtype=torch.bool)
+    sought[4, 4] = False  # drawn
+    query = torch.cat(head.gate(seen.other_identity_BD, seen.clothing_BD), dim=1)
     expected = {
         "info_nce_loss": (pure + whole) / 2,
         "cls_loss": cross_entropy(head.classifier(seen.projected_BW), batch["persons"]),
@@ -136,10 +145,87 @@ def test_losses_are_those_of_the_embeddings():
         "bio_loss": info_nce_loss(
             head.bio(image[there]), text[there], same_words[there][:, there], 10.0
         ),
+        "composed_loss": info_nce_loss(
+            torch.cat([image, seen.image_clothing_BD], dim=1),
+            query[asked],
+            sought[:, asked],
+            10.0,
+        ),
     }
     assert losses.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, msg=name)
+
+
+def composed_loss(**labels):
+    """Of two persons in an outfit each, whose pictures and captions are at right angles.
+
+    The first query is the picture that it seeks; the second has its own person and the clothes of
+    the first picture, so that both pictures are at a cosine of 1/2.
+    """
+    params = sections.t2i_reid({"composed": 1.0}, embedding_dim=2, temperature=1.0)
+    objective = T2iReidObjective(params, 2, 2, Sizes(2, 1, 1))
+    one, two = torch.eye(2)
+    batch = {
+        "persons": torch.arange(2),
+        "outfits": torch.arange(2),
+        **dict.fromkeys(("is_matched", "clothing_there", "other_there"), torch.tensor([True] * 2)),
+        **{name: torch.tensor(values) for name, values in labels.items()},
+    }
+    both = torch.stack([one, two])
+    embedded = Embedded(*[both] * 6, clothing_BD=torch.stack([one, one]), other_identity_BD=both)
+    return objective._composed(batch, embedded, objective.gate).item()
+
+
+def test_the_loss_of_composed_queries_by_hand():
+    # By row, images: [1, 1/2] and [0, 1/2]; by row, queries: [1, 0] and [1/2, 1/2].
+    image, first, second = math.log1p(math.exp(-0.5)), math.log1p(math.exp(-1)), math.log(2)
+    assert composed_loss() == pytest.approx((image + (first + second) / 2) / 2)
+    drawn = composed_loss(is_matched=[True, False])
+    assert drawn == pytest.approx((image + first) / 2)
+    for name in ("other_there", "clothing_there"):
+        assert composed_loss(**{name: [True, False]}) == pytest.approx((0 + first) / 2)
+        assert composed_loss(**{name: [False, False]}) == 0
+    same_person = composed_loss(persons=[0, 0])  # in another outfit: still not what is sought
+    assert same_person == pytest.approx(composed_loss())
+    assert composed_loss(outfits=[0, 0]) == pytest.approx(composed_loss())
+
+
+@pytest.mark.parametrize("neck", ["none", "batch_norm"])
+def test_composed_queries_change_no_other_loss_and_no_weight_of_the_start(neck):
+    batch = t2i_reid_batch()
+    on = build_t2i_reid(t2i_reid_scale(neck=neck)).train()
+    off = build_t2i_reid(t2i_reid_scale(EVERY_LOSS | {"composed": None}, neck=neck)).train()
+    state, plain = on.state_dict(), off.state_dict()
+    assert {name for name in state if name not in plain} == {
+        "objective.gate.weights.weight",
+        "objective.gate.weights.bias",
+    }
+    assert all(torch.equal(state[name], value) for name, value in plain.items())
+    losses = on(batch)
+    del losses["composed_loss"]
+    for name in ("other_images", "other_there"):
+        del batch[name]
+    without = off(batch)
+    assert losses.keys() == without.keys()
+    assert all(torch.equal(losses[name], value) for name, value in without.items())
+    assert on.saved_parts().keys() == {"model", "gate"}
+    assert off.saved_parts().keys() == {"model"}
+    kept = on.saved_parts()["model"].state_dict()
+    assert kept.keys() == off.saved_parts()["model"].state_dict().keys()
+
+
+def test_composed_queries_teach_the_gate_both_branches_and_the_images_that_are_sought():
+    model, batch = build_t2i_reid(t2i_reid_scale({"composed": 1.0})), t2i_reid_batch()
+    found = gradients(model, batch, "composed_loss")
+    for path in (
+        "objective.gate.weights.weight",
+        "branches.identity.image_head.weight",
+        "branches.clothing.image_head.weight",
+        "branches.clothing.text_head.weight",
+    ):
+        assert found[path].any(), path
+    assert "branches.identity.text_head.weight" not in found
 
 
 def test_a_batch_without_captions_of_one_kind_still_has_all_losses():
@@ -147,7 +233,7 @@ def test_a_batch_without_captions_of_one_kind_still_has_all_losses():
     batch = t2i_reid_batch()
     batch["identity_there"][:] = batch["clothing_there"][:] = False
     losses = model(batch)
-    for name in ("cloth_match_loss", "cloth_adv_loss", "bio_loss"):
+    for name in ("cloth_match_loss", "cloth_adv_loss", "bio_loss", "composed_loss"):
         assert losses[name].item() == 0
     sum(losses.values()).backward()
 

@@ -92,6 +92,21 @@ def part(joined_N2D: Tensor, share: Tensor) -> dict[str, Tensor]:
     return {IDENTITY: identity_ND / share.sqrt(), CLOTHING: clothing_ND / (1 - share).sqrt()}
 
 
+def against_joined(identity_ND: Tensor, clothing_ND: Tensor, share: Tensor) -> Tensor:
+    """Queries for a gallery of joined vectors, whatever the share in these: unit vectors [N, 2 D].
+
+    Their cosines rank as identity_ND @ identity of the image + clothing_ND @ clothing of the image.
+    Of `share` times unit vectors and 1 - `share` times unit vectors they are what `join` gives.
+
+    Args:
+        identity_ND: rows of any length, what a query asks of the identity branch.
+        clothing_ND: the same of the clothing branch; no row is 0 in both.
+        share: of the gallery, between 0 and 1, neither included.
+    """
+    parts = identity_ND / share.sqrt(), clothing_ND / (1 - share).sqrt()
+    return F.normalize(torch.cat(parts, dim=1), dim=1)
+
+
 def _linear(inputs: int, outputs: int) -> nn.Linear:
     """A linear map that keeps the scale of its input."""
     layer = nn.Linear(inputs, outputs)

@@ -15,6 +15,8 @@ class Embedded:
         whole_identity_BD, whole_clothing_BD: whole captions.
         identity_BD: identity captions, by the identity branch.
         clothing_BD: clothing captions, some drawn, by the clothing branch.
+        other_identity_BD: the same persons in other outfits, by the identity branch; None where
+            `composed` is off.
     """
 
     projected_BW: Tensor
@@ -24,3 +26,4 @@ class Embedded:
     whole_clothing_BD: Tensor
     identity_BD: Tensor
     clothing_BD: Tensor
+    other_identity_BD: Tensor | None

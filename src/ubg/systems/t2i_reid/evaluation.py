@@ -12,6 +12,8 @@ from ubg.retrieval.encode import Split, encode_split, make_split
 from ubg.retrieval.metrics import retrieval_metrics
 from ubg.systems.contract import Trained
 from ubg.systems.t2i_reid.branches import CLOTHING, IDENTITY, part
+from ubg.systems.t2i_reid.composed import evaluate_composed
+from ubg.systems.t2i_reid.gate import MODEL, load_gate
 from ubg.systems.t2i_reid.model import T2iReid
 
 
@@ -31,10 +33,11 @@ def evaluate_branches(
         branch by whole captions; under "identity_captions" and "clothing_captions" those of test
         by such captions through their own branch, left out where a data set has none there.
         Beside the R@1 of identity captions stands their "ceiling" where bodies are known: see
-        `ubg.data.clothing.identity_ceiling`.
+        `ubg.data.clothing.identity_ceiling`. Under "composed", where somebody has two outfits, what
+        `evaluate_composed` gives.
 
     Raises:
-        ValueError: the table of clothing cannot be read.
+        ValueError: the table of clothing or the gate cannot be read.
     """
     model = trained.model
     assert isinstance(model, T2iReid)
@@ -57,6 +60,10 @@ def evaluate_branches(
             f"{by_identity['ceiling']:.2f} expected of who knows bodies and no clothes "
             f"({PREPARED / FILE})"
         )
+    gate = load_gate(MODEL, trained.network.embedding_dim)
+    batch_size = params.preset.evaluation.batch_size
+    if composed := evaluate_composed(trained, gate, clothing, pack, batch_size):
+        branches["composed"] = composed
     return {"branches": branches}
 
 

@@ -59,7 +59,8 @@ class T2iReid(RetrievalModel):
 
         Args:
             batch: `images` [B, 3, H, W]; ids and masks [B, T] of whole captions, identity captions
-                and clothing captions; and the labels that `T2iReidObjective` reads.
+                and clothing captions; `other_images` [B, 3, H, W] where `composed` is on; and the
+                labels that `T2iReidObjective` reads.
         """
         assert self.objective is not None, "this model was built to encode"
         return self.objective(batch, self._embed(batch))
@@ -83,7 +84,10 @@ class T2iReid(RetrievalModel):
         return {"vision": self.vision, "text": self.text}
 
     def saved_parts(self) -> dict[str, nn.Module]:
-        return {"model": T2iReid(self.vision, self.text, self.branches, None)}
+        encoder = T2iReid(self.vision, self.text, self.branches, None)
+        if self.objective is None or self.objective.gate is None:
+            return {"model": encoder}
+        return {"model": encoder, "gate": self.objective.gate}
 
     def _pool_text(self, batch: dict[str, Tensor], fields: tuple[str, str]) -> Tensor:
         ids_BT, mask_BT = (batch[name] for name in fields)
@@ -101,6 +105,10 @@ class T2iReid(RetrievalModel):
         worn_BW = clothing.image_projection(pooled_BC)
         if self.objective.params.grl_on == "seed":
             worn_BW = reverse_gradient(worn_BW, batch["grl_alpha"])
+        other_identity_BD = None
+        if self.objective.gate is not None:
+            other_BC = self.branches.image_neck(self.vision(batch["other_images"])[1])
+            other_identity_BD = identity.embed_image(identity.image_projection(other_BC))
         return Embedded(
             projected_BW=who_BW,
             image_identity_BD=identity.embed_image(who_BW),
@@ -109,6 +117,7 @@ class T2iReid(RetrievalModel):
             whole_clothing_BD=clothing.embed_text(whole_BC),
             identity_BD=identity.embed_text(identity_BC),
             clothing_BD=clothing.embed_text(clothing_BC),
+            other_identity_BD=other_identity_BD,
         )
 
 

@@ -13,6 +13,7 @@ from ubg.losses.words import words_loss
 from ubg.params import T2iReid as T2iReidParams
 from ubg.runtime.distributed import gather_features, gather_labels, mean_of_means
 from ubg.systems.t2i_reid.embedded import Embedded
+from ubg.systems.t2i_reid.gate import Gate
 from ubg.systems.t2i_reid.gradient_reversal import reverse_gradient
 from ubg.systems.t2i_reid.model import T2iReid
 
@@ -32,7 +33,7 @@ class Sizes:
 
 
 class T2iReidObjective(nn.Module):
-    """The losses that are on, with the classifier, the adversaries and the projector of `bio`.
+    """The losses that are on, with all that trains for them alone: classifier, adversaries, ..
 
     Over several processes every loss is that of all their samples together.
 
@@ -61,6 +62,7 @@ class T2iReidObjective(nn.Module):
             self.identity_adversary = _adversary(dim, params.hidden, sizes.identity_words)
         if losses.bio is not None:
             self.bio = nn.Linear(dim, dim)
+        self.gate = None if losses.composed is None else Gate(dim)
 
     def forward(self, batch: dict[str, Tensor], embedded: Embedded) -> dict[str, Tensor]:
         """The losses that are on, unweighted, each float32.
@@ -69,7 +71,9 @@ class T2iReidObjective(nn.Module):
             batch: `persons` and `outfits` [B]; `identity_words` and `clothing_words`, bool [B, V];
                 `identity_texts` and `clothing_texts` [B], a number for the words of each image's
                 captions; `identity_there` and `clothing_there`, bool [B], whether it has them;
-                `is_matched`, bool [B], whether the clothing caption is its own; `grl_alpha` [B].
+                `is_matched`, bool [B], whether the clothing caption is its own; `grl_alpha` [B];
+                `other_there`, bool [B], whether its person has another outfit, where `composed` is
+                on.
             embedded: the samples of the batch.
         """
         losses = self._identity(batch, embedded) | self._clothing(batch, embedded)
@@ -82,6 +86,8 @@ class T2iReidObjective(nn.Module):
             losses["hsic_loss"] = hsic_loss(image_ND, worn_ND)
         if weights.cloth_adv is not None:
             losses["cloth_adv_loss"] = self._adversaries(batch, embedded)
+        if self.gate is not None:
+            losses["composed_loss"] = self._composed(batch, embedded, self.gate)
         return losses
 
     def _identity(self, batch: dict[str, Tensor], embedded: Embedded) -> dict[str, Tensor]:
@@ -148,9 +154,24 @@ class T2iReidObjective(nn.Module):
                 found.append(words_loss(logits_NV, words_NV))
         return torch.stack(found).mean()
 
+    def _composed(self, batch: dict[str, Tensor], embedded: Embedded, gate: Gate) -> Tensor:
+        """InfoNCE of images and queries, each a person in another outfit and a clothing caption.
+
+        A query seeks its person in the outfit of its caption. With a drawn caption it is a negative
+        of every image; who has no other outfit asks nothing.
+        """
+        assert embedded.other_identity_BD is not None
+        query_BQ = torch.cat(gate(embedded.other_identity_BD, embedded.clothing_BD), dim=1)
+        image_BQ = torch.cat([embedded.image_identity_BD, embedded.image_clothing_BD], dim=1)
+        query_NQ, image_NQ = gather_features(query_BQ), gather_features(image_BQ)
+        asked_N = gather_labels(batch["other_there"]) & gather_labels(batch["clothing_there"])
+        persons_N, outfits_N = gather_labels(batch["persons"]), gather_labels(batch["outfits"])
+        matches_NN = _equal(persons_N) & _equal(outfits_N) & gather_labels(batch["is_matched"])
+        return self._contrast(image_NQ, query_NQ[asked_N], matches_NN[:, asked_N])
+
     def _contrast(self, image_ND: Tensor, text_ND: Tensor, matches_NN: Tensor) -> Tensor:
         """InfoNCE; 0 without samples."""
-        if not len(image_ND):
+        if len(image_ND) == 0 or len(text_ND) == 0:
             return 0 * (image_ND.sum() + text_ND.sum())
         return info_nce_loss(image_ND, text_ND, matches_NN, self.scale)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from ubg.data.batches.fields import CaptionFields
+from ubg.data.batches.augment import Augmenter
+from ubg.data.batches.fields import BatchFields, CaptionFields
 from ubg.data.clothing import FILE, load_clothing
 from ubg.data.prepared import PREPARED
 from ubg.data.text.bert_tokens import bert_tokenizer
@@ -13,9 +14,11 @@ from ubg.params import Params, T2iReidNetwork
 from ubg.retrieval.encode import Features, Split
 from ubg.systems.t2i_reid.batch import CaptionsOfImages, ClothingFields
 from ubg.systems.t2i_reid.branches import CLOTHING, IDENTITY, part
+from ubg.systems.t2i_reid.gate import write_gate
 from ubg.systems.t2i_reid.gradient_reversal import reversal_strength
 from ubg.systems.t2i_reid.model import build
 from ubg.systems.t2i_reid.objective import Sizes, with_objective
+from ubg.systems.t2i_reid.other_outfits import OtherOutfits, require_several_outfits
 from ubg.systems.t2i_reid.share import choose_share
 from ubg.training.task import Run, Task, loss_weights, network_values
 
@@ -24,7 +27,8 @@ def t2i_reid_task(run: Run) -> Task:
     """The model on training images, each with what is said of it, of its body and of its clothes.
 
     Raises:
-        ValueError: an image has no row in the table of clothing.
+        ValueError: an image has no row in the table of clothing; or `composed` is on, and nobody
+            has two outfits.
     """
     preset, params = run.params.preset, run.params.preset.t2i_reid
     network = t2i_reid_network(run.params)
@@ -42,7 +46,15 @@ def t2i_reid_task(run: Run) -> Task:
         CaptionsOfImages(kind, rows[f"{kind}_caption"].tolist(), tokenizer, network.max_tokens)
         for kind in (IDENTITY, CLOTHING)
     )
-    fields = ClothingFields(rows, identity, clothing, params.drawn_captions, run.params.seed)
+    fields: list[BatchFields] = [
+        CaptionFields(run.training_captions(tokenizer, model.caption_fields)),
+        ClothingFields(rows, identity, clothing, params.drawn_captions, run.params.seed),
+    ]
+    is_composed = params.losses.composed is not None
+    if is_composed:
+        run.read(require_several_outfits, rows)
+        augmenter = Augmenter(preset.augmentation, model.normalisation, run.params.seed)
+        fields.append(OtherOutfits(rows, run.pack, augmenter))
     sizes = Sizes(rows["person"].nunique(), identity.words, clothing.words)
     model = with_objective(model, params, network.embedding_dim, sizes)
 
@@ -59,7 +71,7 @@ def t2i_reid_task(run: Run) -> Task:
         model=model,
         network=network,
         tokenizer=tokenizer,
-        fields=[CaptionFields(run.training_captions(tokenizer, model.caption_fields)), fields],
+        fields=fields,
         optimiser=preset.optimiser,
         loss_weights=lambda epochs: loss_weights(params.losses),
         validate=validate,
@@ -67,6 +79,7 @@ def t2i_reid_task(run: Run) -> Task:
         selected_by="r1_of_best_share",
         training=preset.training.model_copy(update=dict(params.training)),
         reported=lambda epoch: {"grl_alpha": reversal_strength(epoch)},
+        write_parts=write_gate if is_composed else lambda best: None,
     )
 
 
