@@ -75,7 +75,7 @@ def queries():
     images["clothing_caption"] = [f"caption {row}" for row in range(40)]
     pairs = composed_pairs(images)
     gallery = {"identity": vectors(40, 1), "clothing": vectors(40, 2)}
-    own = pairs["own"].to_numpy()
+    own = np.array(pairs["own"])
     noise = 0.5 * vectors(40, 3)[pairs["caption"].tolist()]
     return ComposedQueries(
         identity_QD=gallery["identity"][own],

@@ -123,13 +123,13 @@ def embed_queries(
         model, make_split(said, split, *tokens, model.caption_fields), pack, batch_size, quiet=True
     )
     share = model.branches.identity_share.cpu()
-    own_Q, persons_Q, sought_Q = (
-        pairs[name].to_numpy(np.int64) for name in ("own", "person", "sought")
+    own_Q, caption_Q, persons_Q, sought_Q = (
+        np.array(pairs[name], np.int64) for name in ("own", "caption", "person", "sought")
     )
     number_of_caption = np.cumsum(is_asked) - 1
     return ComposedQueries(
         identity_QD=part(features.image_GD, share)[IDENTITY][own_Q],
-        clothing_QD=part(features.text_QD, share)[CLOTHING][number_of_caption[pairs["caption"]]],
+        clothing_QD=part(features.text_QD, share)[CLOTHING][number_of_caption[caption_Q]],
         own_Q=own_Q,
         persons_Q=persons_Q,
         sought_Q=sought_Q,
