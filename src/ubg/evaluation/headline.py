@@ -14,8 +14,7 @@ def headline(metrics: Mapping[str, Any], shown: Sequence[str] = ()) -> dict[str,
 
     Args:
         metrics: of `metrics/<system>.json`.
-        shown: further ones by where they stand, such as `group.name`, which is called `name`, or
-            `short=group.part.name`, called `short`; what was not measured is left out.
+        shown: further ones, `group.name`; a group that was not measured is left out.
 
     Returns:
         Percent, or what the further ones have, by names short enough for a column each.
@@ -29,13 +28,9 @@ def headline(metrics: Mapping[str, Any], shown: Sequence[str] = ()) -> dict[str,
     if "binding" in foils:
         short["binding"] = foils["binding"]
     for key in shown:
-        name, _, path = key.rpartition("=")
-        *groups, last = path.split(".")
-        group: Mapping[str, Any] = metrics
-        for part in groups:
-            group = group.get(part, {})
-        if last in group:
-            short[name or last] = group[last]
+        group, name = key.split(".")
+        if group in metrics:
+            short[name] = metrics[group][name]
     return short
 
 

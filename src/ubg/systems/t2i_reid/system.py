@@ -30,16 +30,4 @@ def evaluate(
     return evaluate_branches(trained, table, pack, params)
 
 
-SYSTEM = System(
-    T2iReidNetwork,
-    task,
-    load=build,
-    evaluate=evaluate,
-    lacks=lack_of_clothing,
-    shown=(
-        "who=branches.identity_captions.r1",
-        "worn=branches.clothing_captions.r1",
-        "sum=branches.composed.sum.r1",
-        "gated=branches.composed.gated.r1",
-    ),
-)
+SYSTEM = System(T2iReidNetwork, task, load=build, evaluate=evaluate, lacks=lack_of_clothing)
