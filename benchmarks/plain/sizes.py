@@ -1,4 +1,4 @@
-"""The towers of the base preset with random weights: ViT-B/16, CLIP's text transformer, T5, BERT."""
+"""The towers of the base preset with random weights: ViT-B/16, CLIP text, T5-base, BERT-base."""
 
 from pathlib import Path
 

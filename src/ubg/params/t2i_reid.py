@@ -83,3 +83,8 @@ class T2iReidNetwork(Network):
     bert: BertTower
     neck: Neck
     hidden: Positive
+
+    @property
+    def vector_dim(self) -> int:
+        """Numbers of the joined vector, of both branches."""
+        return 2 * self.embedding_dim
