@@ -93,6 +93,12 @@ FAULTS = [
     ("params.yaml", "seed: 1", "seed: [1", ["params.yaml, line"]),
     ("params.yaml", "gen_weight: 10.0", "gen_weight: .nan", ["gen_weight: nan", "finite"]),
     ("params.yaml", "processes: 1", "processes: 0", ["launcher.processes: 0", "greater than 0"]),
+    (
+        "params.yaml",
+        "labelled_identities: null",
+        "labelled_identities: 0",
+        ["params.yaml: labelled_identities: 0", "greater than 0"],
+    ),
     ("params.yaml", "scale: tiny", "scale: huge", ["scale: 'huge' has no preset", "base, tiny"]),
     ("params.yaml", "scale: tiny", "scale: ../tiny", ["scale: '../tiny' is not allowed"]),
     ("params.yaml", "dataset: synthpedes", "dataset: mars", ["rstpreid, synthpedes"]),

@@ -118,6 +118,8 @@ class Experiment(Section):
 
     Attributes:
         initial_weights: a trained model's folder or a file of weights that training starts from.
+        labelled_identities: so many identities of the training split are what systems train on,
+            always the same ones; null: all. Tokenizer, VQGAN and codes are of all images.
     """
 
     dataset: PresetName
@@ -126,6 +128,7 @@ class Experiment(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     gen_weight: NonNegative
     noise: Noise
+    labelled_identities: Positive | None
     evaluate_on: tuple[PresetName, ...]
     generation: Generation
     launcher: Launcher
