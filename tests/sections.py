@@ -195,6 +195,7 @@ def generation(**changes: Any) -> Generation:
         "contrast": 0.1,
         "contrast_scale": 0.3,
         "score_share": 0.3,
+        "contrast_positives": "image",
         "shuffle_captions": False,
     }
     return Generation(**{**defaults, **changes})

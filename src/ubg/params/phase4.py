@@ -30,6 +30,8 @@ class Generation(Section):
             of its process.
         target: of "joint", as all that follows; predict the "masked" positions or the "whole"
             image.
+        contrast_positives: which images are a caption's own in it: that of its sample ("image"), or
+            every one of its person in the batch ("identity").
         mask_ratio: least and greatest share of masked patches.
         mask_schedule: how the ratio is drawn between the two, "cosine" (many high ratios) or
             "uniform".
@@ -56,6 +58,7 @@ class Generation(Section):
     mask_ratio: tuple[Fraction, Fraction]
     mask_schedule: Literal["cosine", "uniform"]
     block_size: Positive
+    contrast_positives: Literal["image", "identity"]
     masked_patch: Literal["drop", "embedding", "grey"]
     reveal: Fraction
     text_dropout: Fraction

@@ -80,8 +80,9 @@ def test_it_teaches_the_words_and_every_weight_of_its_own_learns(branch):
     assert all(gradient is not None and gradient.any() for gradient in own.values())
 
 
-def test_its_losses_by_a_loop():
-    generation = text_generation()
+@pytest.mark.parametrize("positives", ["image", "identity"])
+def test_its_losses_by_a_loop(positives):
+    generation = text_generation(contrast_positives=positives)
     model, batch = trained(tiny_scale(), generation).eval(), text_batch(generation)
     logits = model.generator.logits_of(model.retrieval.encoder, batch)
     log_p = torch.log(torch.exp(logits) / torch.exp(logits).sum(2, keepdim=True))
@@ -95,9 +96,9 @@ def test_its_losses_by_a_loop():
     evidence = evidence_of_images(log_p - model.generator.log_frequency_LK, classes)
     losses = model(batch)
     torch.testing.assert_close(losses["gen_loss"], total / classes.numel())
-    torch.testing.assert_close(
-        losses["gen_itc_loss"], generation_itc_loss(evidence, generation.contrast_scale)
-    )
+    pids = batch["pids"] if positives == "identity" else None
+    expected = generation_itc_loss(evidence, generation.contrast_scale, pids)
+    torch.testing.assert_close(losses["gen_itc_loss"], expected)
 
 
 def test_shuffled_captions_are_those_of_other_samples():

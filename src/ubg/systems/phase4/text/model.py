@@ -26,6 +26,7 @@ class TextModel(GenerativeModel):
         super().__init__(retrieval, generator)
         self.label_smoothing = generation.label_smoothing
         self.contrast_scale = None if generation.contrast is None else generation.contrast_scale
+        self.positives_of_identity = generation.contrast_positives == "identity"
         self.shuffle_captions = generation.shuffle_captions
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -56,7 +57,8 @@ class TextModel(GenerativeModel):
         if self.contrast_scale is not None:
             evidence_BLK = self.generator.evidence(logits_BLK)
             own_BN = evidence_of_images(evidence_BLK, gather_labels(classes_BL))
+            pids_N = gather_labels(batch["pids"]) if self.positives_of_identity else None
             losses["gen_itc_loss"] = generation_itc_loss(
-                gather_features(own_BN), self.contrast_scale
+                gather_features(own_BN), self.contrast_scale, pids_N
             )
         return losses
