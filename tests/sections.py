@@ -191,9 +191,11 @@ def generation(**changes: Any) -> Generation:
         "text_dropout": 0.0,
         "label_smoothing": 0.1,
         "warmup_epochs": 0.0,
+        "beside": "phase3",
         "clusters": 6,
         "contrast": 0.1,
         "contrast_scale": 0.3,
+        "contrast_positives": "image",
         "score_share": 0.3,
         "shuffle_captions": False,
     }

@@ -4,7 +4,7 @@ import numpy as np
 import sections
 import torch
 
-from ubg.params import IrraNetwork, Towers, load_params
+from ubg.params import IrraNetwork, Phase4Network, Towers, load_params
 from ubg.systems import system_named
 from ubg.systems.aligned.task import aligned_network, shared_network
 from ubg.systems.clip_mer.task import clip_mer_network
@@ -102,7 +102,7 @@ def full_batch(generation, size=6):
     return batch | {"masked_images": batch["images"] * shown}
 
 
-def network_of(system, scale):
+def network_of(system, scale, beside="phase3"):
     if system == "irra":
         clip, clip_text = scale.towers.clip, scale.towers.clip_text
         return IrraNetwork(**network_values(scale), clip=clip, clip_text=clip_text)
@@ -110,8 +110,11 @@ def network_of(system, scale):
         return clip_mer_network(load_params().model_copy(update={"preset": scale}))
     if system == "t2i_reid":
         return t2i_reid_network(load_params().model_copy(update={"preset": scale}))
-    network = shared_network if system in ("phase3", "phase4") else aligned_network
-    return network(scale, scale.towers.clip if system == "phase1" else scale.towers.siglip)
+    vision = scale.towers.clip if "phase1" in (system, beside) else scale.towers.siglip
+    if system == "phase4":
+        return Phase4Network(**dict(shared_network(scale, vision)), beside=beside)
+    network = shared_network if system == "phase3" else aligned_network
+    return network(scale, vision)
 
 
 def build_model(system, scale, vocab_size, configs=None, identities=None, guessed=None):
@@ -125,8 +128,12 @@ def build_model(system, scale, vocab_size, configs=None, identities=None, guesse
 
 
 def build_phase3(scale, seed=0):
+    return build_phase("phase3", scale, seed)
+
+
+def build_phase(name, scale, seed=0):
     torch.manual_seed(seed)
-    return build_model("phase3", scale, VOCABULARY)
+    return build_model(name, scale, VOCABULARY)
 
 
 def build_phase4(scale, generation, seed=0):
@@ -141,10 +148,11 @@ def code_classes(generation):
 
 def build_text(scale, generation, seed=0):
     """Phase 4 whose branch reads captions."""
-    retrieval, classes = build_phase3(scale, seed), code_classes(generation)
+    network, classes = network_of("phase4", scale, generation.beside), code_classes(generation)
+    torch.manual_seed(seed)
+    retrieval = system_named("phase4").load(network, VOCABULARY, {})
     known = classes.of_code_V.numpy()[MemoryTokens(6).ids_N2L.reshape(-1, PATCHES)]
     log_f = torch.from_numpy(log_frequencies(known, len(classes.representative_K))).float()
-    network = network_of("phase4", scale)
     likelihood = build_likelihood(retrieval, network, generation, log_f, classes)
     return TextModel(retrieval, likelihood, generation)
 

@@ -12,7 +12,9 @@ from ubg.runtime.checkpoint import save_weights
 from ubg.runtime.files import write_json
 
 
-def save_trained(folder, system, scale, model, tokenizer, files=("model.safetensors",)):
+def save_trained(
+    folder, system, scale, model, tokenizer, files=("model.safetensors",), beside="phase3"
+):
     """What `ubg.load` reads: weights, config and tokenizer."""
     tokenizer.save_pretrained(folder / "tokenizer")
     for name in files:
@@ -20,7 +22,7 @@ def save_trained(folder, system, scale, model, tokenizer, files=("model.safetens
     config = {
         "system": system,
         "vocab_size": len(tokenizer),
-        "network": network_of(system, scale).model_dump(mode="json"),
+        "network": network_of(system, scale, beside).model_dump(mode="json"),
         "towers": model.tower_configs(),
     }
     write_json(folder / "config.json", config)

@@ -187,6 +187,13 @@ def test_processes_share_the_batch_and_an_epoch_is_the_samplers():
     assert shared.activation_bytes < alone.activation_bytes
 
 
+def test_fewer_labels_shorten_an_epoch():
+    params = tiny_params()
+    captions, identities, _ = training_set(params)
+    params = params.model_copy(update={"labelled_identities": identities // 2})
+    assert plan_system("phase2", params, CPU).steps_per_epoch == captions // 2 // 8
+
+
 def test_published_sizes_have_the_published_number_of_parameters():
     known = [
         (CLIPVisionModel, "clip vision", "openai/clip-vit-base-patch16", 86_192_640 - 393_216),

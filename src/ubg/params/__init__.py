@@ -17,7 +17,7 @@ from ubg.params.dataset import Dataset, DrawnModalities, Foils, ModalityQueries,
 from ubg.params.irra import Irra, IrraLosses, IrraNetwork, LrFactors
 from ubg.params.network import ClipNetwork, Network
 from ubg.params.noise import Noise
-from ubg.params.phase4 import Generation
+from ubg.params.phase4 import Generation, Phase4Network
 from ubg.params.read import read_section
 from ubg.params.section import NonNegative, Positive, PositiveFloat, Section
 from ubg.params.t2i_reid import T2iReid, T2iReidLosses, T2iReidNetwork
@@ -64,6 +64,7 @@ __all__ = [
     "Noise",
     "Optimiser",
     "Params",
+    "Phase4Network",
     "Scale",
     "Section",
     "SharedEncoder",
@@ -117,6 +118,8 @@ class Experiment(Section):
     """The keys of `params.yaml` itself.
 
     Attributes:
+        labelled_identities: so many identities of the training split are what systems train on,
+            always the same ones; null: all. Tokenizer, VQGAN and codes are of all images.
         initial_weights: a trained model's folder or a file of weights that training starts from.
     """
 
@@ -125,6 +128,7 @@ class Experiment(Section):
     scale: PresetName
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     gen_weight: NonNegative
+    labelled_identities: Positive | None
     noise: Noise
     evaluate_on: tuple[PresetName, ...]
     generation: Generation

@@ -1,10 +1,13 @@
-"""Phase 4: the branch that predicts the codes of images while it trains."""
+"""Phase 4: the branch that predicts the codes of images, and what its model keeps."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ubg.params.aligned import SharedNetwork
 from ubg.params.section import Fraction, NonNegative, Positive, PositiveFloat, Section
+
+Beside = Literal["phase1", "phase2", "phase3"]
 
 
 class Generation(Section):
@@ -20,11 +23,15 @@ class Generation(Section):
         decoder_layers: of the two decoders.
         label_smoothing: of the cross-entropy.
         warmup_epochs: the weight of the branch rises linearly to `gen_weight` over so many epochs.
+        beside: whose retrieval model the branch stands beside; "joint" needs the shared encoder of
+            "phase3".
         clusters: of "text"; the codes fall into so many classes, by k-means of the codebook, and a
             class is what is predicted; null: every code is its own class.
         contrast: of "text"; weight of InfoNCE on the likelihoods of the batch's captions and
             images, relative to the cross-entropy; null leaves it out.
         contrast_scale: what the log-likelihoods are multiplied by in it, an inverse temperature.
+        contrast_positives: which images are a caption's own in it: that of its sample ("image"), or
+            every one of its person in the batch ("identity").
         score_share: of "text"; spread of the second score in units of the spread of the cosine.
         shuffle_captions: of "text"; a control: the branch is given the captions of other samples
             of its process.
@@ -47,9 +54,11 @@ class Generation(Section):
     decoder_layers: Positive
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     warmup_epochs: NonNegative
+    beside: Beside
     clusters: Positive | None
     contrast: PositiveFloat | None
     contrast_scale: PositiveFloat
+    contrast_positives: Literal["image", "identity"]
     score_share: NonNegative
     shuffle_captions: bool
     target: Literal["masked", "whole"]
@@ -76,3 +85,22 @@ class Generation(Section):
                 + ", ".join(allowed[self.condition])
             )
         return self
+
+    @model_validator(mode="after")
+    def _encoder_of_condition(self) -> Self:
+        if self.condition == "joint" and self.beside != "phase3":
+            raise ValueError(
+                f"beside: {self.beside} does not go with condition: joint, which needs the shared "
+                "encoder of phase3"
+            )
+        return self
+
+
+class Phase4Network(SharedNetwork):
+    """What the model of phase 4 is built from.
+
+    Attributes:
+        beside: whose retrieval model it is; `shared_encoder` is read by "phase3" alone.
+    """
+
+    beside: Beside

@@ -136,6 +136,9 @@ def plan_system(
         ValueError: the sizes of a pretrained model or of the data set are not known.
     """
     captions, identities, set_notes = training_set(params)
+    if params.labelled_identities is not None:
+        captions = round(captions * params.labelled_identities / identities)
+        identities = params.labelled_identities
     system = random_system(name, params, identities)
     training = system.task.training or params.preset.training
     step = TrainingStep(system, device)

@@ -86,10 +86,6 @@ class SharedTextImageEncoder(nn.Module):
             hidden_BLC = block(hidden_BLC, position_bias=bias_BhLL)[0]
         return stack.dropout(stack.final_layer_norm(hidden_BLC))
 
-    def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """Captions to one feature each, [B, C]."""
-        return self.pool(*self.text_features(caption_ids_BT, mask_BT))
-
     def pool_image(self, tokens_BNV: Tensor) -> Tensor:
         """All patch tokens of images to one feature each, [B, C]."""
         batch, length = tokens_BNV.shape[:2]

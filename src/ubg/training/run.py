@@ -29,6 +29,7 @@ from ubg.runtime.files import (
 from ubg.runtime.pipeline import declared_inputs
 from ubg.training.curves import write_curves
 from ubg.training.initial_weights import load_initial_weights
+from ubg.training.labelled import with_labels
 from ubg.training.loop import Hooks, Progress, Recipe, train
 from ubg.training.task import Run, Task
 
@@ -54,7 +55,8 @@ def train_system(name: str, system: "System", params: Params) -> None:
 def _train_system(name: str, system: "System", params: Params) -> None:
     preset = params.preset
     pack = ImagePack(IMAGES)
-    run = Run(params, pack.rows_present(load_prepared(PREPARED)), pack)
+    table = with_labels(pack.rows_present(load_prepared(PREPARED)), params.labelled_identities)
+    run = Run(params, table, pack)
     for split in ("val", "test"):
         require_searchable(run.table, split, str(PREPARED / "annotations.csv"))
     torch.manual_seed(params.seed)

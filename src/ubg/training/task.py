@@ -31,7 +31,7 @@ class Run:
 
     Attributes:
         params: all of them.
-        table: all annotations whose image is in the pack.
+        table: the annotations whose image is in the pack, in training those with labels alone.
         pack: the images.
         stand_ins: functions that a plan has called in place of those that read what other stages
             made, by the name of the reader.

@@ -119,7 +119,7 @@ def test_pooling_by_hand(variant):
     encoder = build_phase3(tiny_scale(**variant)).eval().encoder
     ids = torch.tensor([[5, 6, 7, 1], [8, 9, 1, 0]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
-    pooled = encoder.pool_text(ids, mask)
+    pooled = encoder.pool(*encoder.text_features(ids, mask))
     for row, length in enumerate((4, 3)):
         tokens = encoder.embed_text(ids[row : row + 1, :length])
         if variant["cls_token"]:

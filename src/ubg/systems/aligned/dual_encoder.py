@@ -21,8 +21,11 @@ class DualEncoder(AlignedModel):
     def pool_image(self, images: Tensor) -> Tensor:
         return self.vision(images)[1]
 
-    def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        return masked_mean(self.text(caption_ids_BT, mask_BT), mask_BT)
+    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        return self.text(caption_ids_BT, mask_BT), mask_BT
+
+    def pool_text_features(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
+        return masked_mean(features_BLC, mask_BL)
 
     def towers(self) -> dict[str, Any]:
         return {"vision": self.vision, "text": self.text}

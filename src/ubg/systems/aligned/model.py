@@ -17,14 +17,17 @@ from ubg.towers.vision import VisionEncoder
 class AlignedModel(RetrievalModel):
     """A pooled feature of each image and caption, projected to D dimensions and aligned by SDM.
 
-    Legend: B batch, N batches of all processes, T tokens, C width of a pooled feature, D shared
-    dimension.
+    Legend: B batch, N batches of all processes, T tokens, L features of a caption, C width of a
+    feature, D shared dimension.
 
     Args:
         vision: its normalisation is the model's.
         image_width: C of `pool_image`.
         text_width: C of `pool_text`.
         network: D, the neck, the temperature of the losses, and whether InfoNCE is one of them.
+
+    Attributes:
+        text_width: C of `text_features` and `pool_text`.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class AlignedModel(RetrievalModel):
         super().__init__()
         self.vision = vision
         self.normalisation = vision.normalisation
+        self.text_width = text_width
         with_norm = network.neck == "batch_norm"
         self.image_neck = FeatureNorm(image_width) if with_norm else nn.Identity()
         self.text_neck = FeatureNorm(text_width) if with_norm else nn.Identity()
@@ -46,8 +50,16 @@ class AlignedModel(RetrievalModel):
         """Images [B, 3, H, W], normalised for the tower, to [B, C]."""
 
     @abstractmethod
+    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """Captions to features of their tokens [B, L, C] and the mask of these [B, L]."""
+
+    @abstractmethod
+    def pool_text_features(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
+        """What `text_features` gives to one feature for each caption, [B, C]."""
+
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Captions to [B, C]."""
+        return self.pool_text_features(*self.text_features(caption_ids_BT, mask_BT))
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The retrieval losses of a batch, unweighted; over all processes' samples.

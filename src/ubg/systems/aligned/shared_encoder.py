@@ -24,8 +24,11 @@ class SharedEncoderModel(AlignedModel):
     def pool_image(self, images: Tensor) -> Tensor:
         return self.encoder.pool_image(self.vision.tokens(images))
 
-    def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        return self.encoder.pool_text(caption_ids_BT, mask_BT)
+    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoder.text_features(caption_ids_BT, mask_BT)
+
+    def pool_text_features(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
+        return self.encoder.pool(features_BLC, mask_BL)
 
     def towers(self) -> dict[str, Any]:
         return {"vision": self.vision, "text": self.encoder.text}

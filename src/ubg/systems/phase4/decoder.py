@@ -8,7 +8,7 @@ from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from ubg.params import TextTower
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.systems.aligned.model import AlignedModel
 from ubg.towers.attention_mask import additive_mask
 from ubg.towers.relative_bias import sequence_bias
 
@@ -37,10 +37,10 @@ class DecoderSizes:
 
 
 def decoder_sizes(
-    retrieval: SharedEncoderModel, t5: TextTower, layers: int, codes: int, length: int
+    retrieval: AlignedModel, t5: TextTower, layers: int, codes: int, length: int
 ) -> DecoderSizes:
-    """A decoder as wide as the encoder of `retrieval`, with heads and feed-forward of its T5."""
-    width = retrieval.encoder.width
+    """A decoder as wide as the T5 of `retrieval`, with its heads and feed-forward."""
+    width = retrieval.text_width
     return DecoderSizes(
         width=width,
         layers=layers,

@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 
 from ubg.data.images.image_pack import ImagePack
-from ubg.params import Params, SharedNetwork
+from ubg.params import Params
 from ubg.runtime.files import replace_folder
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
 from ubg.systems.contract import Trained
 from ubg.systems.phase4.folder import GENERATOR, read_generation
 from ubg.systems.phase4.joint.evaluation import evaluate_joint
@@ -32,8 +31,6 @@ def evaluate_generation(
         "generation": cross-entropies in nats, accuracy in percent, intervals of 95 %; nothing where
         the branch was off in training.
     """
-    assert isinstance(trained.model, SharedEncoderModel)
-    assert isinstance(trained.network, SharedNetwork)
     generation, _ = read_generation(GENERATOR)
     with replace_folder(PLOTS) as plots:
         if not generation.enable_gen:

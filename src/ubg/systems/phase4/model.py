@@ -1,4 +1,4 @@
-"""Phase 4: the retrieval model of phase 3 and a branch beside it."""
+"""Phase 4: the retrieval model of another phase and a branch beside it."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from ubg.retrieval.contract import RetrievalModel
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.systems.aligned.model import AlignedModel
 
 
 class GenerativeModel(RetrievalModel):
-    """Phase 3 with a branch that predicts codes; each condition has a model of its own.
+    """A retrieval model with a branch that predicts codes; each condition has a model of its own.
 
-    Retrieval comes first in every step, so that its random draws are those of phase 3.
+    Retrieval comes first in every step, so that its random draws are those without the branch.
     """
 
     inner = ("retrieval",)
 
-    def __init__(self, retrieval: SharedEncoderModel, generator: nn.Module):
+    def __init__(self, retrieval: AlignedModel, generator: nn.Module):
         super().__init__()
         self.retrieval = retrieval
         self.normalisation = retrieval.normalisation

@@ -95,7 +95,7 @@ def naive_sums(model, split, tokens):
     for caption in range(len(split.captions)):
         text = split.captions.batch(np.array([caption]))
         with torch.no_grad():
-            logits = model.generator.logits_of(model.retrieval.encoder, text)
+            logits = model.generator.logits_of(model.retrieval, text)
             evidence = model.generator.evidence(logits)[0]
         for column, image in enumerate(split.image_ids):
             codes = tokens.ids_N2L[image, 0]
@@ -120,7 +120,7 @@ def test_scores_by_a_loop(model, held_out, batch_size):
         for row in range(7):
             text = held_out.captions.batch(captions[row : row + 1])
             with torch.no_grad():
-                logits = model.generator.logits_of(model.retrieval.encoder, text)[0]
+                logits = model.generator.logits_of(model.retrieval, text)[0]
             classes = torch.from_numpy(held_out.classes_NL[row])
             ce = torch.nn.functional.cross_entropy(logits, classes, reduction="none")
             own = found.row_P == row
@@ -173,7 +173,7 @@ def test_written_score_is_the_same_and_needs_nothing_else(model, folder):
     split = make_split(held_out_table(), "val", WordTokenizer(), 9)
     text = split.captions.batch(np.arange(5))
     with torch.no_grad():
-        logits = model.generator.logits_of(model.retrieval.encoder, text)
+        logits = model.generator.logits_of(model.retrieval, text)
         assert torch.equal(found.caption_evidence(text), 0.25 * model.generator.evidence(logits))
     pixels = np.random.default_rng(0).integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
     codes = found.image_codes(pixels)
@@ -234,6 +234,21 @@ def test_a_branch_of_all_codes_is_read_back(folder, tmp_path):
     write_generator(generation, SIZES | {"classes": CODES}, tmp_path)
     loaded = load_text(model.retrieval, network_of("phase4", tiny_scale()), folder)
     assert loaded.generator.representative_K.tolist() == list(range(CODES))
+
+
+@pytest.mark.parametrize("beside", ["phase1", "phase2"])
+def test_a_branch_beside_another_phase_is_read_back(folder, tmp_path, beside):
+    generation = text_generation(beside=beside)
+    model = build_text(tiny_scale(), generation).eval()
+    torch.nn.init.normal_(model.generator.reader.decoder.head.weight)
+    model.generator.score_weight.fill_(0.25)
+    save_model(model.generator, str(tmp_path / "generator.safetensors"))
+    write_generator(generation, SIZES, tmp_path)
+    found = load_score(model.retrieval, network_of("phase4", tiny_scale(), beside), folder)
+    text = make_split(held_out_table(), "val", WordTokenizer(), 9).captions.batch(np.arange(5))
+    with torch.no_grad():
+        logits = model.generator.logits_of(model.retrieval, text)
+    assert torch.equal(found.caption_evidence(text), 0.25 * model.generator.evidence(logits))
 
 
 def test_images_are_encoded_a_few_at_once(model, folder, monkeypatch):

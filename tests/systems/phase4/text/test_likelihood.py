@@ -11,7 +11,7 @@ from ubg.systems.phase4.text.likelihood import evidence_of_images
 @pytest.mark.parametrize("clusters", [6, None])
 def test_it_starts_at_the_frequencies_and_says_nothing(decoder, clusters):
     model = build_text(tiny_scale(), text_generation(decoder=decoder, clusters=clusters))
-    logits = model.generator.logits_of(model.retrieval.encoder, retrieval_batch())
+    logits = model.generator.logits_of(model.retrieval, retrieval_batch())
     log_f = model.generator.log_frequency_LK
     torch.testing.assert_close(logits, log_f.expand_as(logits))
     torch.testing.assert_close(log_f.exp().sum(1), torch.ones(PATCHES))
@@ -22,12 +22,10 @@ def test_padding_changes_nothing():
     model = build_text(tiny_scale(), text_generation()).eval()
     torch.nn.init.normal_(model.generator.reader.decoder.head.weight)
     batch = retrieval_batch()
-    whole = model.generator.logits_of(model.retrieval.encoder, batch)
+    whole = model.generator.logits_of(model.retrieval, batch)
     length = int(batch["caption_attn_mask_t5"][1].sum())
     alone = {name: batch[name][1:2, :length] for name in ("caption_ids_t5", "caption_attn_mask_t5")}
-    torch.testing.assert_close(
-        model.generator.logits_of(model.retrieval.encoder, alone)[0], whole[1]
-    )
+    torch.testing.assert_close(model.generator.logits_of(model.retrieval, alone)[0], whole[1])
 
 
 def test_evidence_of_images_by_a_loop():

@@ -1,8 +1,9 @@
-"""Phase 4 that reads captions: nothing of phase 3 changes without it, and its losses by hand."""
+"""Phase 4 that reads captions: retrieval stays the same without it, and its losses by hand."""
 
 import pytest
 import torch
 from tiny_models import (
+    build_phase,
     build_phase3,
     build_text,
     retrieval_batch,
@@ -27,6 +28,9 @@ BRANCHES = [
     {"decoder": "linear"},
     {"contrast": None, "clusters": None},
     {"shuffle_captions": True},
+    {"contrast_positives": "identity"},
+    {"beside": "phase1"},
+    {"beside": "phase2", "decoder": "linear"},
 ]
 OFF, ON = {"gen_loss": 0.0, "gen_itc_loss": 0.0}, {"gen_loss": 1.0, "gen_itc_loss": 0.1}
 
@@ -50,16 +54,16 @@ def trained(scale, generation):
 
 @pytest.mark.parametrize("sizes", SCALES)
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_without_weight_gradients_and_statistics_are_exactly_those_of_phase_3(sizes, branch):
+def test_without_weight_gradients_and_statistics_are_exactly_those_of_retrieval(sizes, branch):
     scale, generation = tiny_scale(**sizes), text_generation(**branch)
     weights = loss_weights(scale.losses)
-    phase3, phase4 = build_phase3(scale), trained(scale, generation)
-    expected = step(phase3, retrieval_batch(), weights)
+    alone, phase4 = build_phase(generation.beside, scale), trained(scale, generation)
+    expected = step(alone, retrieval_batch(), weights)
     found = step(phase4, text_batch(generation), weights | OFF)
     for name, gradient in expected.items():
         assert torch.equal(found[f"retrieval.{name}"], gradient), name
     buffers = dict(phase4.retrieval.named_buffers())
-    for name, buffer in phase3.named_buffers():
+    for name, buffer in alone.named_buffers():
         assert torch.equal(buffers[name], buffer), name
 
 
@@ -67,9 +71,10 @@ def test_without_weight_gradients_and_statistics_are_exactly_those_of_phase_3(si
 def test_it_teaches_the_words_and_every_weight_of_its_own_learns(branch):
     scale, generation = tiny_scale(), text_generation(**branch)
     weights = loss_weights(scale.losses)
-    without = step(build_phase3(scale), retrieval_batch(), weights)
+    without = step(build_phase(generation.beside, scale), retrieval_batch(), weights)
     found = step(trained(scale, generation), text_batch(generation), weights | ON)
-    for part in ("encoder.text.", "encoder.modality"):
+    shared = generation.beside == "phase3"
+    for part in ("encoder.text.", "encoder.modality") if shared else ("text.",):
         names = [name for name in without if name.startswith(part)]
         assert any(not torch.equal(found[f"retrieval.{name}"], without[name]) for name in names)
     for name in without:
@@ -80,10 +85,11 @@ def test_it_teaches_the_words_and_every_weight_of_its_own_learns(branch):
     assert all(gradient is not None and gradient.any() for gradient in own.values())
 
 
-def test_its_losses_by_a_loop():
-    generation = text_generation()
+@pytest.mark.parametrize("positives", ["image", "identity"])
+def test_its_losses_by_a_loop(positives):
+    generation = text_generation(contrast_positives=positives)
     model, batch = trained(tiny_scale(), generation).eval(), text_batch(generation)
-    logits = model.generator.logits_of(model.retrieval.encoder, batch)
+    logits = model.generator.logits_of(model.retrieval, batch)
     log_p = torch.log(torch.exp(logits) / torch.exp(logits).sum(2, keepdim=True))
     classes, smoothing = batch["code_classes"], generation.label_smoothing
     total = 0.0
@@ -95,9 +101,9 @@ def test_its_losses_by_a_loop():
     evidence = evidence_of_images(log_p - model.generator.log_frequency_LK, classes)
     losses = model(batch)
     torch.testing.assert_close(losses["gen_loss"], total / classes.numel())
-    torch.testing.assert_close(
-        losses["gen_itc_loss"], generation_itc_loss(evidence, generation.contrast_scale)
-    )
+    pids = batch["pids"] if positives == "identity" else None
+    expected = generation_itc_loss(evidence, generation.contrast_scale, pids)
+    torch.testing.assert_close(losses["gen_itc_loss"], expected)
 
 
 def test_shuffled_captions_are_those_of_other_samples():

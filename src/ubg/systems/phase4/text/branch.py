@@ -28,7 +28,7 @@ class TextBranch:
     """The branch of a training run.
 
     Attributes:
-        model: phase 3 with the branch.
+        model: of retrieval with the branch.
         targets: of the samples.
         held_out: the validation split, one caption of each image.
         pack: its images.

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.phase4.text.likelihood import CaptionLikelihood
 from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
 
@@ -15,7 +15,7 @@ IMAGES_AT_ONCE = 64  # the VQGAN keeps large feature maps: 7.5 GiB for so many o
 class CaptionLikelihoodScore:
     """What captions say: `weight * [log p(class | caption) - log f(class)]` for every place."""
 
-    def __init__(self, retrieval: SharedEncoderModel, likelihood: CaptionLikelihood):
+    def __init__(self, retrieval: AlignedModel, likelihood: CaptionLikelihood):
         self.retrieval, self.likelihood = retrieval, likelihood
         self.device = likelihood.log_frequency_LK.device
         self.length, self.codes = likelihood.log_frequency_LK.shape
@@ -23,14 +23,14 @@ class CaptionLikelihoodScore:
     @torch.inference_mode()
     def caption_evidence(self, text: dict[str, Tensor]) -> Tensor:
         """The caption fields of a batch to [B, L, K], float32."""
-        logits_BLK = self.likelihood.logits_of(self.retrieval.encoder, text)
+        logits_BLK = self.likelihood.logits_of(self.retrieval, text)
         return self.likelihood.score_weight * self.likelihood.evidence(logits_BLK)
 
 
 class LikelihoodScore(CaptionLikelihoodScore):
     """What captions say of images, whose codes are those of `vqgan`; see `CodeScore`."""
 
-    def __init__(self, retrieval: SharedEncoderModel, likelihood: CaptionLikelihood, vqgan: VQGAN):
+    def __init__(self, retrieval: AlignedModel, likelihood: CaptionLikelihood, vqgan: VQGAN):
         super().__init__(retrieval, likelihood)
         self.vqgan = vqgan.to(self.device).to(memory_format=torch.channels_last)
 

@@ -9,8 +9,8 @@ import torch
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.params import Params, SharedNetwork
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.params import AlignedNetwork, Params
+from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.contract import Trained
 from ubg.systems.phase4.codes import Codes, open_tokens, training_ids, unmirrored
 from ubg.systems.phase4.drawing import DRAWN, choose_samples, decode_images
@@ -33,8 +33,8 @@ def evaluate_text(
 ) -> dict[str, Any]:
     """Predict the classes of all codes of the validation images; draw some images to `plots`."""
     retrieval, network = trained.model, trained.network
-    assert isinstance(retrieval, SharedEncoderModel)
-    assert isinstance(network, SharedNetwork)
+    assert isinstance(retrieval, AlignedModel)
+    assert isinstance(network, AlignedNetwork)
     model = load_text(retrieval, network, GENERATOR)
     class_of_code_V = model.generator.class_of_code_V.cpu()
     tokens = open_tokens(pack)
@@ -82,7 +82,7 @@ def _draw_samples(
             name: values.to(device)
             for name, values in captions.batch(np.arange(len(texts))).items()
         }
-        likeliest_BL = likelihood.logits_of(model.retrieval.encoder, text).argmax(dim=-1)
+        likeliest_BL = likelihood.logits_of(model.retrieval, text).argmax(dim=-1)
         drawn[column] = decode_images(vqgan, likelihood.representative_K[likeliest_BL], tokens.grid)
     return [
         DrawnSample(caption, wrong[i], {name: images[i] for name, images in drawn.items()})

@@ -66,7 +66,7 @@ def score(model: TextModel, held_out: HeldOut, batch_size: int) -> tuple[Scores,
     others: list[tuple[NDArray[Any], ...]] = []
     for rows, text in own_batches:
         text = {name: value.to(device) for name, value in text.items()}
-        logits_BLK = model.generator.logits_of(model.retrieval.encoder, text)
+        logits_BLK = model.generator.logits_of(model.retrieval, text)
         log_p_BLK = logits_BLK.float().log_softmax(dim=-1)
         best_BL = log_p_BLK.argmax(dim=-1)
         for parts, samples in ((own, rows), (others, shown_to_N[rows])):

@@ -5,11 +5,10 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ubg.params import Generation, SharedNetwork
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.params import AlignedNetwork, Generation
+from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.phase4.decoder import UNKNOWN, CodeDecoder, DecoderSizes, decoder_sizes
 from ubg.systems.phase4.text.classes import CodeClasses
-from ubg.towers.shared import SharedTextImageEncoder
 
 # Legend: B captions, T tokens, C width of the encoder, L places, K classes of V codes.
 
@@ -86,12 +85,13 @@ class CaptionLikelihood(nn.Module):
         """Scores of the classes [B, L, K], float32, which start at their log-frequencies."""
         return self.log_frequency_LK + self.reader(features_BTC, mask_BT, pooled_BC)
 
-    def logits_of(self, encoder: SharedTextImageEncoder, text: dict[str, Tensor]) -> Tensor:
+    def logits_of(self, retrieval: AlignedModel, text: dict[str, Tensor]) -> Tensor:
         """As `logits`, from the caption fields of a batch."""
-        features_BTC, mask_BT = encoder.text_features(
+        features_BTC, mask_BT = retrieval.text_features(
             text["caption_ids_t5"], text["caption_attn_mask_t5"]
         )
-        return self.logits(features_BTC, mask_BT, encoder.pool(features_BTC, mask_BT))
+        pooled_BC = retrieval.pool_text_features(features_BTC, mask_BT)
+        return self.logits(features_BTC, mask_BT, pooled_BC)
 
     def evidence(self, logits_BLK: Tensor) -> Tensor:
         """How much more likely the caption makes each class than its frequency, [B, L, K], nats."""
@@ -111,8 +111,8 @@ def evidence_of_images(evidence_BLK: Tensor, classes_NL: Tensor) -> Tensor:
 
 
 def build_likelihood(
-    retrieval: SharedEncoderModel,
-    network: SharedNetwork,
+    retrieval: AlignedModel,
+    network: AlignedNetwork,
     generation: Generation,
     log_frequency_LK: Tensor,
     classes: CodeClasses,

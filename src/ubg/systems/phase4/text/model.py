@@ -1,4 +1,4 @@
-"""Phase 3, whose captions must also tell how the codes of their images lie."""
+"""A retrieval model whose captions must also tell how the codes of their images lie."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from ubg.losses.generation import generation_loss
 from ubg.losses.generation_itc import generation_itc_loss
 from ubg.params import Generation
 from ubg.runtime.distributed import gather_features, gather_labels, mean_of_means
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.phase4.model import GenerativeModel
 from ubg.systems.phase4.text.likelihood import CaptionLikelihood, evidence_of_images
 
@@ -21,25 +21,26 @@ class TextModel(GenerativeModel):
     generator: CaptionLikelihood
 
     def __init__(
-        self, retrieval: SharedEncoderModel, generator: CaptionLikelihood, generation: Generation
+        self, retrieval: AlignedModel, generator: CaptionLikelihood, generation: Generation
     ):
         super().__init__(retrieval, generator)
         self.label_smoothing = generation.label_smoothing
         self.contrast_scale = None if generation.contrast is None else generation.contrast_scale
+        self.positives_of_identity = generation.contrast_positives == "identity"
         self.shuffle_captions = generation.shuffle_captions
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The losses of phase 3, `gen_loss` and, where it is on, `gen_itc_loss`.
+        """The losses of retrieval, `gen_loss` and, where it is on, `gen_itc_loss`.
 
         Args:
-            batch: as for phase 3, and `code_classes`, long [B, L].
+            batch: as for retrieval, and `code_classes`, long [B, L].
         """
-        retrieval, encoder = self.retrieval, self.retrieval.encoder
+        retrieval = self.retrieval
         image_BD = retrieval.encode_image(batch["images"])
-        features_BTC, mask_BT = encoder.text_features(
+        features_BTC, mask_BT = retrieval.text_features(
             batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
         )
-        pooled_BC = encoder.pool(features_BTC, mask_BT)
+        pooled_BC = retrieval.pool_text_features(features_BTC, mask_BT)
         losses = retrieval.losses(image_BD, retrieval.embed_text(pooled_BC), batch["pids"])
 
         if self.shuffle_captions:
@@ -56,7 +57,8 @@ class TextModel(GenerativeModel):
         if self.contrast_scale is not None:
             evidence_BLK = self.generator.evidence(logits_BLK)
             own_BN = evidence_of_images(evidence_BLK, gather_labels(classes_BL))
+            pids_N = gather_labels(batch["pids"]) if self.positives_of_identity else None
             losses["gen_itc_loss"] = generation_itc_loss(
-                gather_features(own_BN), self.contrast_scale
+                gather_features(own_BN), self.contrast_scale, pids_N
             )
         return losses

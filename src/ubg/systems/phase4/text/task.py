@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ubg.params import SharedNetwork
+from ubg.params import AlignedNetwork
 from ubg.retrieval.encode import Features, Split
-from ubg.systems.aligned.shared_encoder import SharedEncoderModel
+from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.phase4.codes import open_tokens, training_ids
 from ubg.systems.phase4.folder import write_generator
 from ubg.systems.phase4.schedule import gen_loss_weight
@@ -25,10 +25,10 @@ from ubg.vqgan.codes.store import VQ_TOKENS
 from ubg.vqgan.model.folder import VQGAN_FOLDER
 
 
-def add_text_branch(run: Run, retrieval: Task, network: SharedNetwork) -> Task:
-    """The task of phase 3 with the branch beside it."""
+def add_text_branch(run: Run, retrieval: Task, network: AlignedNetwork) -> Task:
+    """The task of `retrieval` with the branch beside it."""
     params, generation = run.params, run.params.generation
-    assert isinstance(retrieval.model, SharedEncoderModel)
+    assert isinstance(retrieval.model, AlignedModel)
     tokens = run.read(open_tokens, run.pack)
     classes = cluster_codes(run.read(read_codebook, VQGAN_FOLDER), generation.clusters)
     targets = ClassTargets(tokens, classes.of_code_V)
