@@ -11,12 +11,13 @@ help:  ## list the commands
 
 setup: $(READY)  ## make the environment in .venv from the pinned, hashed requirements
 
-$(READY): requirements.lock requirements.build.lock pyproject.toml
+$(READY): requirements.lock requirements.build.lock requirements.milvus.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.build.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: --upgrade --target $(VENV)/milvus -r requirements.milvus.lock || echo 'note: the tests of search on a Milvus server will be skipped'
 	touch $(READY)
 
 repro: $(READY)  ## reproduce the whole pipeline: data, models, metrics, plots

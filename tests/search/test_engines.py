@@ -1,11 +1,12 @@
 """One contract over all engines."""
 
 import json
-import shutil
+import os
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from ubg.search.engines.milvus import MilvusIndex
 from ubg.search.rows import RowFile
 
 COUNT, DIMENSION = 400, 16
+# Beside the environment's packages: with the server's PyArrow among them, pandas keeps texts in
+# another way.
+LITE = Path(sys.prefix) / "milvus"
 
 
 @pytest.fixture
@@ -34,22 +38,20 @@ def ids():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Milvus Lite, which speaks the server's protocol.
-
-    It is best installed with pymilvus in an environment of its own whose `bin` is the last in PATH:
-    it brings PyArrow, with which pandas keeps texts in another way than without.
-    """
+    """Milvus Lite, which speaks the server's protocol."""
     pytest.importorskip("pymilvus")
-    program = shutil.which("milvus-lite")
-    if program is None:
-        pytest.skip("no server: pip install milvus-lite in an environment whose bin is in PATH")
+    if not (LITE / "milvus_lite").exists():
+        pytest.skip(f"no server in {LITE}: `make setup` puts it there")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [program, "server", "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "milvus_lite", "server", "--host", "127.0.0.1"]
     options = ["--port", str(port), "--data-dir", tmp_path_factory.mktemp("milvus")]
     process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(LITE)},
     )
     for _ in range(600):
         with socket.socket() as tried:
