@@ -15,7 +15,8 @@ from tiny_gallery import Stub, draw_folder, draw_picture, save_model
 import ubg
 from ubg.search.command import main
 from ubg.search.engines.array import ArrayIndex
-from ubg.search.engines.faiss_ivf import FaissIndex
+from ubg.search.engines.contract import SPARE
+from ubg.search.engines.faiss_ivf import PER_CELL, FaissIndex
 from ubg.search.engines.milvus import MilvusIndex
 from ubg.search.rows import RowFile
 
@@ -66,7 +67,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(params=["array", "faiss", "milvus"])
 def engine(request, tmp_path, vectors, ids):
-    """With the first vectors; exact, as FAISS is when it looks into all cells."""
+    """With the first vectors; FAISS looks into all cells, and rounds alone."""
     match request.param:
         case "array":
             index = ArrayIndex(RowFile(tmp_path / "rows", np.dtype(np.float32), DIMENSION))
@@ -94,20 +95,31 @@ def found(engine, queries, top, allowed=None):
     return [ids.tolist() for ids, _ in engine.search(queries, top, allowed)]
 
 
+def scored(engine, vectors, queries, top, allowed=None):
+    """As search takes it: of some more than are wanted the nearest, by their own vectors."""
+    some = []
+    for query, (ids, _) in zip(queries, engine.search(queries, top + SPARE, allowed), strict=True):
+        order = np.lexsort((ids, -(vectors[(ids - 1) // 3] @ query)))
+        some.append(ids[order][:top].tolist())
+    return some
+
+
 def test_the_nearest_come_first(engine, vectors, ids):
-    queries = vectors[COUNT:]
+    queries, rounds = vectors[COUNT:], isinstance(engine, FaissIndex)
     assert engine.count() == COUNT
     assert engine.newest() == ids[-1]
     expected = nearest(vectors[:COUNT], ids, queries, 7, set(ids.tolist()))
-    assert found(engine, queries, 7) == expected
+    assert scored(engine, vectors, queries, 7) == expected
+    assert rounds or found(engine, queries, 7) == expected
     ((_, scores), *_) = engine.search(queries[:1], 1)
-    assert scores[0] == pytest.approx((vectors[:COUNT] @ queries[0]).max(), abs=1e-6)
+    best = (vectors[:COUNT] @ queries[0]).max()
+    assert scores[0] == pytest.approx(best, abs=0.01 if rounds else 1e-6)
 
 
 def test_only_what_is_allowed_is_found(engine, vectors, ids):
     queries, allowed = vectors[COUNT:], ids[::7]
     expected = nearest(vectors[:COUNT], ids, queries, 100, set(allowed.tolist()))
-    assert found(engine, queries, 100, allowed) == expected
+    assert scored(engine, vectors, queries, 100, allowed) == expected
     assert found(engine, queries, 5, ids[:0]) == [[]] * len(queries)
 
 
@@ -134,6 +146,19 @@ def test_recall_is_measured_and_reached(vectors, ids):
     index = FaissIndex.build(ids, vectors[:COUNT], recall=0.9)
     assert 0.9 <= index.recall <= 1
     assert index.index.nprobe < index.index.nlist
+    similarity = vectors[:COUNT] @ vectors[:COUNT].T
+    np.fill_diagonal(similarity, -np.inf)  # an image is not a neighbour of its own
+    nearest = ids[np.argsort(-similarity, axis=1)[:, :10]]
+    found = index.search(vectors[:COUNT], 11 + SPARE)
+    hits = [np.isin(own, near.ids).sum() for own, near in zip(nearest, found, strict=True)]
+    assert index.recall == sum(hits) / (10 * COUNT)
+
+
+def test_a_number_takes_a_byte_in_the_file(tmp_path, vectors, ids):
+    pytest.importorskip("faiss")
+    FaissIndex.build(ids, vectors[:COUNT], recall=0.9).save(tmp_path, 0)
+    for_ids, for_cells = 8 * COUNT, 4 * DIMENSION * (COUNT // PER_CELL + 2)
+    assert (tmp_path / "index.0.faiss").stat().st_size < COUNT * DIMENSION + for_ids + 2 * for_cells
 
 
 def test_a_file_finds_as_what_it_was_saved_from(tmp_path, vectors, ids):

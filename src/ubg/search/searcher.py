@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.search.calibration import USUAL, read_calibration
-from ubg.search.engines.contract import Index
+from ubg.search.engines.contract import SPARE, Index
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry, Gallery
 from ubg.search.query import Encoded, Query
@@ -230,7 +230,7 @@ class Searcher:
                 depth,
             )
             for (ids, _), (rows, _), vector_D in zip(
-                engine.search(vectors_QD, depth, allowed), later, vectors_QD, strict=True
+                engine.search(vectors_QD, depth + SPARE, allowed), later, vectors_QD, strict=True
             )
         ]
 

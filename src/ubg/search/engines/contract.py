@@ -5,9 +5,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+SPARE = 20  # to ask an engine for beyond what is wanted, as its scores may be rounded
+
 
 class Found(NamedTuple):
-    """What an engine found for a query, best first: ids and inner products."""
+    """What an engine found for a query, best first: ids and inner products.
+
+    The latter are as exact as the engine is: who needs them exact scores `SPARE` more.
+    """
 
     ids: NDArray[np.int64]
     scores: NDArray[np.float64]

@@ -1,6 +1,8 @@
 """Approximate search by FAISS: vectors in cells, of which those nearest to a query are searched.
 
-The file is made of the array at any time, and holds nothing that the array does not.
+A cell keeps its vectors as one byte a number, so that a search reads a quarter of what the array
+would take; what is found is then scored by the array. The file is made of that at any time, and
+holds nothing that it does not.
 """
 
 import math
@@ -11,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.runtime.files import replace_file
-from ubg.search.engines.contract import Found
+from ubg.search.engines.contract import SPARE, Found
+from ubg.search.topk import Scored, exact_top
 
 PER_CELL = 64  # vectors in the training of a cell; FAISS asks for 39 at least
 SAMPLE, DEPTH = 500, 10  # queries that recall is measured by, and how deep
@@ -22,7 +25,8 @@ class FaissIndex:
     """Vectors in cells, and how many cells a query looks into.
 
     Attributes:
-        recall: share of the ten nearest that it finds, as measured when it was built.
+        recall: share of the ten nearest that are among what it finds for them, as measured when it
+            was built.
     """
 
     def __init__(self, index: Any, recall: float = math.nan) -> None:
@@ -46,7 +50,13 @@ class FaissIndex:
         count, dimension = vectors_ND.shape
         cells = max(1, min(round(4 * math.sqrt(count)), count // PER_CELL))
         quantizer = faiss.IndexFlatIP(dimension)
-        index = faiss.IndexIVFFlat(quantizer, dimension, cells, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexIVFScalarQuantizer(
+            quantizer,
+            dimension,
+            cells,
+            faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_INNER_PRODUCT,
+        )
         index.cp.max_points_per_centroid = PER_CELL
         generator = np.random.default_rng(0)
         chosen = np.sort(generator.permutation(count)[: cells * PER_CELL])
@@ -55,8 +65,7 @@ class FaissIndex:
         for start in range(0, count, ADD_ROWS):
             rows = slice(start, start + ADD_ROWS)
             built.add(ids_N[rows], vectors_ND[rows])
-        queries = np.sort(generator.permutation(count)[:SAMPLE])
-        built._tune(ids_N[queries], np.ascontiguousarray(vectors_ND[queries], np.float32), recall)
+        built._tune(ids_N, vectors_ND, np.sort(generator.permutation(count)[:SAMPLE]), recall)
         return built
 
     @classmethod
@@ -122,26 +131,29 @@ class FaissIndex:
         return newest
 
     def _tune(
-        self, ids_Q: NDArray[np.int64], vectors_QD: NDArray[np.float32], recall: float
+        self,
+        ids_N: NDArray[np.int64],
+        vectors_ND: NDArray[np.floating],
+        rows_Q: NDArray[np.int64],
+        recall: float,
     ) -> None:
-        """Look into as few cells as find enough; all of them are exact."""
-        exact = self._nearest_of(ids_Q, vectors_QD, self.index.nlist)
+        """Look into as few cells as find enough of what an exact search for some rows finds."""
+        vectors_QD = np.ascontiguousarray(vectors_ND[rows_Q], np.float32)
+        everything = np.ones(len(ids_N), bool)
+        nearest = exact_top(Scored(vectors_ND), vectors_QD, None, everything, DEPTH + 1)
+        exact = [
+            ids_N[rows[rows != own][:DEPTH]] for (rows, _), own in zip(nearest, rows_Q, strict=True)
+        ]
         probes = 1
         while True:
-            found = self._nearest_of(ids_Q, vectors_QD, probes)
+            self.index.nprobe = probes
+            found = self.search(vectors_QD, DEPTH + 1 + SPARE)
             pairs = zip(exact, found, strict=True)
-            hits = sum(len(np.intersect1d(one, other)) for one, other in pairs)
+            hits = sum(len(np.intersect1d(one, other.ids)) for one, other in pairs)
             self.recall = hits / max(1, sum(map(len, exact)))
             if self.recall >= recall or probes >= self.index.nlist:
                 return
             probes = min(self.index.nlist, math.ceil(probes * 1.25))
-
-    def _nearest_of(
-        self, ids_Q: NDArray[np.int64], vectors_QD: NDArray[np.float32], probes: int
-    ) -> list[NDArray[np.int64]]:
-        self.index.nprobe = probes
-        found = self.search(vectors_QD, DEPTH + 1)
-        return [ids[ids != own][:DEPTH] for (ids, _), own in zip(found, ids_Q, strict=True)]
 
 
 def _ordered(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Found:
