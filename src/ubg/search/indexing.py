@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ubg.runtime.locks import locked
 from ubg.search.database import create_database, reading, writing
@@ -63,15 +63,12 @@ class Report:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """A file as the gallery knows it."""
 
     id: int
     size: int
     modified_ns: int
-    hash: str | None
-    broken: bool
 
 
 def index(gallery: Path, request: Request) -> Report:
@@ -156,19 +153,19 @@ def _compare(gallery: Path, folder: Folder, report: Report) -> list[Job]:
     tree = walk(folder.path, folder.exclude)
     for path, reason in tree.closed + tree.left_out:
         report.unreadable.append((f"{folder.path}/{path}", reason))
+    jobs = []
     with reading(gallery) as database:
         known = _known(database, folder.id)
-    jobs = []
-    for found in tree.files:
-        before = known.pop(found.path, None)
-        if before is None:
-            jobs.append(Job(folder, found, None, None))
-            report.added += 1
-        elif (before.size, before.modified_ns) != (found.size, found.modified_ns):
-            jobs.append(Job(folder, found, before.id, None if before.broken else before.hash))
-            report.changed += 1
-        else:
-            report.unchanged += 1
+        for found in tree.files:
+            before = known.pop(found.path, None)
+            if before is None:
+                jobs.append(Job(folder, found, None, None))
+                report.added += 1
+            elif (before.size, before.modified_ns) != (found.size, found.modified_ns):
+                jobs.append(Job(folder, found, before.id, _hash(database, before.id)))
+                report.changed += 1
+            else:
+                report.unchanged += 1
     lost = _lost(known.items(), tuple(path for path, _ in tree.closed))
     report.gone += len(lost)
     if lost:
@@ -179,11 +176,17 @@ def _compare(gallery: Path, folder: Folder, report: Report) -> list[Job]:
 
 def _known(database: sqlite3.Connection, folder: int) -> dict[str, Known]:
     rows = database.execute(
-        "SELECT path, id, size, modified_ns, hash, fault IS NOT NULL FROM images WHERE folder = ? "
-        "AND NOT gone",
-        (folder,),
+        "SELECT path, id, size, modified_ns FROM images WHERE folder = ? AND NOT gone", (folder,)
     )
     return {path: Known(*facts) for path, *facts in rows}
+
+
+def _hash(database: sqlite3.Connection, id: int) -> str | None:
+    """Of an image that could be read."""
+    (digest,) = database.execute(
+        "SELECT CASE WHEN fault IS NULL THEN hash END FROM images WHERE id = ?", (id,)
+    ).fetchone()
+    return digest
 
 
 def _lost(missing: Iterable[tuple[str, Known]], closed: tuple[str, ...]) -> list[int]:

@@ -19,13 +19,14 @@ def tidy(gallery: Path, manifest: Manifest) -> None:
     """
     with reading(gallery) as database:
         (generation,) = database.execute("SELECT generation FROM state").fetchone()
+        rows, left = database.execute(
+            "SELECT coalesce(max(row) + 1, 0), count(row) FILTER (WHERE NOT gone) FROM images"
+        ).fetchone()
+        if rows - left <= max(SPARE_ROWS, left):
+            return
         alive = database.execute(
             "SELECT row, id FROM images WHERE row IS NOT NULL AND NOT gone ORDER BY row"
         ).fetchall()
-        (last,) = database.execute("SELECT max(row) FROM images").fetchone()
-    rows = 0 if last is None else last + 1
-    if rows - len(alive) <= max(SPARE_ROWS, len(alive)):
-        return
     kept = np.array([row for row, _ in alive], np.int64)
     copy_rows(
         vector_file(gallery, manifest, generation),
