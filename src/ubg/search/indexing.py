@@ -108,7 +108,8 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], 
         if request.float16 and manifest.vectors != "float16":
             raise ValueError(
                 f"{gallery}: keeps its vectors in {manifest.vectors}; index the folders anew into "
-                f"another gallery with `ubg index --model {model} --float16`"
+                f"another gallery with `ubg index FOLDER --gallery ANOTHER --model {model} "
+                "--float16`"
             )
         return manifest, lambda: ubg.load(model, both_scores=manifest.codes is not None)
     if gallery.exists() and not _is_unfinished(gallery):

@@ -59,16 +59,19 @@ class Manifest(BaseModel):
         Raises:
             ValueError: it is another one, or the codes are missing.
         """
-        anew = f"index the folders anew into another gallery with `ubg index --model {model}`"
+        order = f"ubg index FOLDER --gallery ANOTHER --model {model}"
+        anew = "index the folders anew into another gallery with"
         if model_fingerprint(model) != self.fingerprint:
             raise ValueError(
                 f"the gallery was made with another model than {model} ({self.model}, as it was "
-                f"then); {anew}, or name the model of then by --model"
+                f"then); {anew} `{order}`, or name the model of then by --model"
             )
         if both_scores and self.codes is None:
-            raise ValueError(f"the gallery keeps no codes; {anew} --both-scores")
+            raise ValueError(f"the gallery keeps no codes; {anew} `{order} --both-scores`")
         if both_scores and self.codes and codes_fingerprint(model) != self.codes.fingerprint:
-            raise ValueError(f"the codes were made with another second score; {anew} --both-scores")
+            raise ValueError(
+                f"the codes were made with another second score; {anew} `{order} --both-scores`"
+            )
 
 
 def read_manifest(gallery: Path) -> Manifest:
