@@ -9,6 +9,7 @@ from ubg.data.prepared import load_prepared
 from ubg.retrieval.code_score import code_scores
 from ubg.retrieval.encode import encode_split, make_split
 from ubg.search.calibration import Calibration, open_set_best, write_calibration
+from ubg.search.database import writing
 from ubg.search.manifest import read_manifest
 from ubg.systems.contract import Trained
 
@@ -58,4 +59,6 @@ def calibrate(gallery: Path, model: Path | None, data: Path) -> Calibration:
         both=both,
     )
     write_calibration(gallery, calibration)
+    with writing(gallery):
+        pass  # readers that are open see that there is something new
     return calibration

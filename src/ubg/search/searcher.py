@@ -118,7 +118,8 @@ class Searcher:
     def reopened(self) -> "Searcher":
         """The same model on the gallery as it is now."""
         other = copy(self)
-        other.gallery = Gallery.open(self.gallery.path)
+        other.gallery = gallery = Gallery.open(self.gallery.path)
+        other.calibration = read_calibration(gallery.path, gallery.manifest, self.both_scores)
         return other
 
     def encode(self, queries: Sequence[Query]) -> Encoded:
