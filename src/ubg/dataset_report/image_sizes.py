@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ubg.data.images.decode import read_header
 from ubg.data.prepared import NO_IMAGE
 from ubg.figures.style import BLUE, INK, ORANGE, figure
 from ubg.params import Image
 from ubg.runtime.files import replace_folder
+from ubg.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def write_image_report(
 def read_sizes(paths: Sequence[str], images: Path) -> Sizes:
     """The headers of the files `paths` below `images`."""
     read, sizes, formats, broken = [], [], Counter[str](), 0
-    for path in tqdm(paths, desc="reading sizes", unit="image"):
+    for path in progress_bar("reading sizes", iterable=paths, unit="image"):
         try:
             width, height, format_ = read_header(images / path)
         except ValueError:

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ubg.data.batches.loader import image_batches
 from ubg.data.images.image_pack import ImagePack
 from ubg.retrieval.contract import RetrievalModel
 from ubg.runtime.cpu_products import fast_products
+from ubg.runtime.progress import progress_bar
 from ubg.systems import system_named
 from ubg.systems.contract import Trained
 
@@ -31,13 +31,13 @@ class Branched(Protocol):
 @torch.inference_mode()
 @fast_products()
 def embed_images(
-    model: RetrievalModel, image_ids: NDArray[np.int64], pack: ImagePack, batch_size: int
+    name: str, model: RetrievalModel, image_ids: NDArray[np.int64], pack: ImagePack, batch_size: int
 ) -> Embeddings:
-    """All embeddings of images, in their order."""
+    """All embeddings of images, in their order; `name` is that of the model in the progress bar."""
     device = next(model.parameters()).device
     parts: dict[str, list[Tensor]] = {}
     batches = image_batches(pack, image_ids, model.normalisation, batch_size)
-    with tqdm(total=len(image_ids), desc="encoding", unit="image") as bar:
+    with progress_bar(f"{name}: encoding", total=len(image_ids), unit="image") as bar:
         for images in batches:
             for name, features_BD in _branches(model, images.to(device)).items():
                 parts.setdefault(name, []).append(features_BD.double().cpu())

@@ -88,7 +88,8 @@ def _measured(
 ) -> Measured:
     model.to(best_device())
     val, test = (
-        embed_images(model, people[split].image_ids, pack, batch_size) for split in ("val", "test")
+        embed_images(name, model, people[split].image_ids, pack, batch_size)
+        for split in ("val", "test")
     )
     return measure(name, val, test, people)
 

@@ -15,6 +15,7 @@ from ubg.disentanglement.embed import Embeddings
 from ubg.disentanglement.people import People, one_hot
 from ubg.disentanglement.probes import PROBES, Judged, Labelled, judge
 from ubg.retrieval.bootstrap import FEWEST_CLUSTERS
+from ubg.runtime.progress import progress_bar
 
 CROSSINGS = ("person", "outfit")  # what a match has in common with the query
 ALIGNED = ("identity", "clothing")  # the branches that should have nothing in common
@@ -53,7 +54,7 @@ def measure(name: str, val: Embeddings, test: Embeddings, people: Mapping[str, P
         people: by split.
     """
     steps = len(test) * len(PROBES) * len((*BODY, *CLOTHING))
-    with tqdm(total=steps, desc=f"{name}: probes", unit="probe") as bar:
+    with progress_bar(f"{name}: probes", total=steps, unit="probe") as bar:
         probed = {
             embedding: _probe(val[embedding], test[embedding], people, bar) for embedding in test
         }

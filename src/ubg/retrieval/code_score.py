@@ -18,6 +18,7 @@ from ubg.data.text.captions import TokenisedCaptions
 from ubg.retrieval.pairs import split as split_by_threads
 from ubg.retrieval.pairs import thread_count
 from ubg.runtime.cpu_products import fast_products
+from ubg.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
     from ubg.data.images.image_pack import ImagePack
@@ -77,7 +78,7 @@ def code_scores(
         device: of the model.
     """
     total = len(split.image_ids) + len(split.captions)
-    with tqdm(total=total, desc="second score", unit="item", disable=quiet) as bar:
+    with progress_bar("second score", total=total, unit="item", disable=quiet) as bar:
         codes_IL = read_codes(score, split.image_ids, pack, batch_size, bar)
         return score_captions(score, split.captions, codes_IL, batch_size, device, bar)
 

@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ubg.data.batches.loader import caption_batches, image_batches
 from ubg.data.images.image_pack import ImagePack
@@ -17,6 +16,7 @@ from ubg.data.text.captions import T5_FIELDS, TokenisedCaptions
 from ubg.retrieval.contract import RetrievalModel
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import gather_batches, own_rows, rank, world_size
+from ubg.runtime.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def encode_split(
     """
     device = next(model.parameters()).device
     total = len(split.image_ids) + len(split.captions)
-    with tqdm(total=total, desc="encoding", unit="item", disable=quiet) as bar:
+    with progress_bar("encoding", total=total, unit="item", disable=quiet) as bar:
         image_parts = []
         own_ids = split.image_ids[own_rows(len(split.image_ids), batch_size)]
         for images in image_batches(pack, own_ids, model.normalisation, batch_size):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from ubg.runtime.progress import progress_bar
 from ubg.search.database import reading, writing
 from ubg.search.folders import Folder
 from ubg.search.manifest import Manifest
@@ -71,7 +71,7 @@ def encode_pictures(
         jobs: the files.
     """
     writer = _Writer(gallery, manifest)
-    with tqdm(total=len(jobs), desc="encoding", unit="image") as bar:
+    with progress_bar("encoding", total=len(jobs), unit="image") as bar:
         for some, pictures in _read_batches(jobs, trained):
             writer.add(_encode(some, pictures, trained, manifest))
             bar.update(len(some))

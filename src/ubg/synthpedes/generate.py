@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
 from ubg.params import SynthPedes
 from ubg.runtime.files import replace_folder
 from ubg.runtime.pool import mapper
+from ubg.runtime.progress import progress_bar
 from ubg.synthpedes.attributes import attribute_lists, visible_attributes
 from ubg.synthpedes.canvas import HEIGHT
 from ubg.synthpedes.contact_sheet import contact_sheet
@@ -60,7 +60,7 @@ def generate(params: SynthPedes, output: str | Path, processes: int = 1) -> None
     with (
         replace_folder(output) as folder,
         mapper(processes) as mapped,
-        tqdm(total=images, unit="image", desc=f"drawing to {output}") as progress,
+        progress_bar(f"drawing to {output}", total=images, unit="image") as progress,
     ):
         draw = partial(draw_member, folder=folder, params=params)
         for drawn, counts in zip(mapped(draw, members), drawn_per_member, strict=True):

@@ -16,6 +16,7 @@ from ubg.params import Optimiser, Training
 from ubg.retrieval.contract import RetrievalModel
 from ubg.runtime.checkpoint import load_state, save_state, save_weights
 from ubg.runtime.distributed import is_main, rank
+from ubg.runtime.progress import progress_bar
 from ubg.training.optimiser import build_optimiser, set_learning_rates
 from ubg.training.recompute import recompute_activations
 from ubg.training.schedule import Schedule
@@ -105,11 +106,11 @@ def train(
     group_size = training.accumulate
     updates_per_epoch = -(-len(loader) // group_size)
     schedule = Schedule.of(recipe.optimiser, training.epochs, updates_per_epoch)
-    bar = tqdm(
+    bar = progress_bar(
+        "training",
         total=training.epochs * len(loader),
         initial=progress.epoch * len(loader) + progress.step,
         unit="batch",
-        mininterval=1,
         disable=not is_main(),
     )
     if group_size > 1:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ubg.data.annotations.image_folder import check_below
 from ubg.data.images.decode import decode_image
@@ -17,6 +16,7 @@ from ubg.params import Image
 from ubg.runtime.cpus import usable_cpus
 from ubg.runtime.faults import SHOWN, Faults
 from ubg.runtime.files import replace_folder, require_space, write_json
+from ubg.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def pack_images(
         replace_folder(output) as folder,
         (folder / "images.u8").open("wb") as pixels,
         ThreadPoolExecutor(threads or usable_cpus()) as pool,
-        tqdm(total=len(ids), desc=f"packing into {output}", unit="image") as bar,
+        progress_bar(f"packing into {output}", total=len(ids), unit="image") as bar,
         warnings.catch_warnings(),
     ):
         # PIL warns of damage that it reads past, and of sizes that are refused here.

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from tqdm import trange
-
 from ubg.foils.cases import Case, image_path, write_cases
 from ubg.foils.making.twins import KINDS, Drawn, Person, Twin, draw_twins
 from ubg.params import Foils, SynthPedes
 from ubg.runtime.files import replace_folder
 from ubg.runtime.pool import mapper
+from ubg.runtime.progress import progress_bar
 from ubg.synthpedes.identities import (
     Identity,
     draw_identity,
@@ -59,7 +58,8 @@ def make_drawn_foils(
             images += 1
             return images - 1
 
-        for start in trange(0, len(persons), AT_ONCE, desc="drawing", unit="batch of persons"):
+        starts = range(0, len(persons), AT_ONCE)
+        for start in progress_bar("drawing foils", iterable=starts, unit="batch of persons"):
             some = persons[start : start + AT_ONCE]
             wanted = [kind for kind in KINDS if counts[kind] < params.cases_per_kind]
             draw = partial(draw_twins, seed=params.seed, kinds=wanted)

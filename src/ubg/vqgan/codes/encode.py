@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.params import VqTokens
 from ubg.runtime.checkpoint import checkpoint_folder
 from ubg.runtime.files import fingerprint, require_space
 from ubg.runtime.pipeline import rooms_digest
+from ubg.runtime.progress import progress_bar
 from ubg.vqgan.codes.store import Origin, write_vq_tokens
 from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
 
@@ -53,10 +53,11 @@ def encode_pack(
         todo = progress.unfinished().intersection(mine)
         if state.is_main_process:
             print(f"{len(pack):,} images and mirror images on {state.device}, progress in {folder}")
-        with tqdm(
+        of_processes = f"process {state.process_index + 1} of {state.num_processes}"
+        with progress_bar(
+            f"encoding to codes, {of_processes}",
             total=sum(len(progress.rows(batch)) for batch in mine),
             initial=sum(len(progress.rows(batch)) for batch in mine if batch not in todo),
-            desc=f"encoding, process {state.process_index + 1} of {state.num_processes}",
             unit="image",
             position=state.process_index,
         ) as bar:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ubg.params import VqganFit, VqganPerceptual
 from ubg.runtime.checkpoint import load_state, save_state
+from ubg.runtime.progress import progress_bar
 from ubg.training.schedule import Schedule
 from ubg.vqgan.fit.adversary import Adversary
 from ubg.vqgan.fit.losses import codebook_loss, pixel_loss, straight_through
@@ -65,7 +66,7 @@ def fit(
         tqdm.write(f"resuming from {folder / 'state.pt'}: step {state['step']}")
 
     schedule = Schedule(params.steps, params.lr_warmup_steps, warmup_factor=0.0, final_factor=0.0)
-    bar = tqdm(total=params.steps, initial=state["step"], unit="step", mininterval=1)
+    bar = progress_bar("training vqgan", total=params.steps, initial=state["step"], unit="step")
     saved_at = time.monotonic()
     model.train()
     for step in range(state["step"], params.steps):

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ubg.runtime.cpu_products import fast_products
+from ubg.runtime.progress import progress_bar
 from ubg.systems.clip_mer.evaluation.kinds import parts_of
 from ubg.systems.clip_mer.evaluation.measure import FUSED_AT_ONCE, Gallery, fused, rank_queries
 from ubg.systems.clip_mer.evaluation.parts import EncodedParts, Queries
@@ -41,7 +41,7 @@ def measure_controls(
     rng = np.random.default_rng(seed)
     kinds = {kind: rows for kind, rows in queries.rows_by_kind().items() if "+" in kind}
     found = {}
-    for kind, rows in tqdm(kinds.items(), desc="controls", unit="kind"):
+    for kind, rows in progress_bar("controls", iterable=kinds.items(), unit="kind"):
         pids_Q = queries.pids[rows]
         tokens = {part: encoded.of(part, rows) for part in parts_of(kind)}
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from ubg.data.batches.loader import image_batches
 from ubg.data.images.image_pack import ImagePack
@@ -16,6 +15,7 @@ from ubg.data.prepared import NO_IMAGE
 from ubg.params import Params
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.files import replace_folder
+from ubg.runtime.progress import progress_bar
 from ubg.systems.clip_mer.evaluation.compare import compare_averages, compare_kind, control_metrics
 from ubg.systems.clip_mer.evaluation.controls import measure_controls
 from ubg.systems.clip_mer.evaluation.controls_figure import draw_controls
@@ -107,7 +107,7 @@ def encode_gallery(
     image_ids = images["image_id"].to_numpy(np.int64)
     batches = image_batches(pack, image_ids, model.normalisation, batch_size)
     parts = []
-    with tqdm(total=len(image_ids), desc="encoding gallery", unit="image") as bar:
+    with progress_bar("encoding gallery", total=len(image_ids), unit="image") as bar:
         for batch in batches:
             parts.append(model.encode_image(batch.to(device)).cpu())
             bar.update(len(batch))

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ubg.data.batches.loader import caption_batches
 from ubg.data.images.image_pack import ImagePack
@@ -18,6 +17,7 @@ from ubg.data.text.captions import TokenisedCaptions
 from ubg.retrieval.pixels import normalised
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import gather_batches, rank, world_size
+from ubg.runtime.progress import progress_bar
 from ubg.systems.clip_mer.evaluation.kinds import parts_of, require_all_kinds
 from ubg.systems.clip_mer.model import ClipMer
 from ubg.systems.clip_mer.parts import CHANNELS, PARTS
@@ -121,7 +121,7 @@ def encode_parts(
     device = next(model.parameters()).device
     total = len(queries.captions) + sum(len(ids) for ids in queries.image_ids.values())
     tokens = {}
-    with tqdm(total=total, desc="encoding parts", unit="part", disable=quiet) as bar:
+    with progress_bar("encoding parts", total=total, unit="part", disable=quiet) as bar:
         for part in PARTS:
             own = islice(_batches(model, queries, part, batch_size), rank(), None, world_size())
             encoded = []
