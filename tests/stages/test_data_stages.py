@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from ubg.data.images.image_pack import ImagePack
@@ -16,11 +17,11 @@ from ubg.data.prepared import load_prepared
 REPOSITORY = Path(__file__).parents[2]
 
 
-def run(script, folder):
+def run(script, folder, **variables):
     return subprocess.run(
         [sys.executable, REPOSITORY / "stages" / script],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")} | variables,
         capture_output=True,
         text=True,
         timeout=120,
@@ -67,6 +68,19 @@ def test_both_stages_write_what_the_loaders_read(project):
     pack = ImagePack(project / "data" / "images")
     assert pack.image_ids.tolist() == sorted(table["image_id"].unique())
     assert {path.name for path in (project / "data").iterdir()} == {"raw", "prepared", "images"}
+
+
+def test_models_that_are_not_there_are_told_before_the_images_are_packed(project):
+    scale = project / "configs/scales/tiny.yaml"
+    values = yaml.safe_load(scale.read_text())
+    values["tokenizer"]["pretrained"] = "someone/t5"
+    values["vqgan"] |= {"pretrained": "no/last.ckpt", "config": "no/model.yaml", "fit": None}
+    scale.write_text(yaml.safe_dump(values))
+    result = run("prepare_annotations.py", project, HF_HUB_OFFLINE="1")
+    assert result.returncode == 0, result.stderr
+    *_, models, vqgan = result.stdout.splitlines()
+    assert "not on this machine are someone/t5: stages that need them will fail" in models
+    assert "no/last.ckpt is missing: fit_vqgan will fail" in vqgan
 
 
 def remove_annotations(project):

@@ -13,7 +13,7 @@ from ubg.data.prepared import write_table
 from ubg.data.text.clip_tokens import count_tokens
 from ubg.dataset_report.annotation_figure import draw_annotations
 from ubg.dataset_report.describe import describe, markdown
-from ubg.params import Params
+from ubg.params import Params, Scale, Tokenizer, Tower
 from ubg.runtime.files import replace_folder, write_json
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def prepare(params: Params, output: Path, splits: Sequence[str] = SPLITS) -> Non
     if clothing is not None:
         _tell_ceiling(clothing)
     print(f"written to {output}")
+    if "train" in splits:
+        _tell_missing_models(params.preset)
 
 
 def _tell_ceiling(clothing: "pd.DataFrame") -> None:
@@ -82,3 +84,26 @@ def _check_batches(params: Params, training_rows: "pd.DataFrame") -> None:
     """
     share = Share(0, params.launcher.processes)
     make_sampler(training_rows, params.preset.training, seed=0, share=share)
+
+
+def _tell_missing_models(preset: Scale) -> None:
+    """What training would find out after the images were packed: models that are not here."""
+    from ubg.runtime.hub import unreachable_models
+
+    of = preset.towers
+    named: list[Tokenizer | Tower]
+    named = [preset.tokenizer, of.clip, of.clip_text, of.siglip, of.t5, of.bert]
+    missing = unreachable_models(one.pretrained for one in named if one.pretrained is not None)
+    if missing:
+        print(
+            "warning: the Hugging Face hub cannot be reached, and not on this machine are "
+            f"{', '.join(missing)}: stages that need them will fail; run `hf download NAME "
+            "--local-dir FOLDER` where there is a connection, copy the folder and name it in the "
+            "preset (docs/pretrained.md)"
+        )
+    vqgan = preset.vqgan.pretrained
+    if vqgan is not None and not Path(vqgan).is_file():
+        print(
+            f"warning: {vqgan} is missing: fit_vqgan will fail; put the file there by hand "
+            "(docs/pretrained.md)"
+        )

@@ -16,7 +16,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers import logging as transformers_logging
 
 from ubg.data.images.normalisation import Normalisation
-from ubg.runtime.hub import find_file
+from ubg.runtime.hub import HUB_PREFIX, find_file, hub_answers
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import first_not_finite
 from ubg.towers import open_clip
@@ -25,8 +25,6 @@ from ubg.towers.sources import read_state_dict, reason
 M = TypeVar("M", bound=PreTrainedModel)
 Family = Literal["clip", "siglip"]
 Part = Literal["vision", "text"]
-
-HUB_PREFIX = "hf-hub:"
 
 # Weights of a checkpoint that are no part of the tower: the other tower, the projections where the
 # tower is built without, and what OpenAI's own files say of sizes.
@@ -112,7 +110,8 @@ def read_config(source: str) -> PretrainedConfig:
     """
     folder = str(Path(source).parent) if Path(source).is_file() else source
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        here = Path(folder).is_dir() or not hub_answers()  # the library would ask many times
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=here)
     except Exception as error:  # the file is from outside, and each type of config has checks
         raise ValueError(
             f"{source}: has no readable config: {reason(error)}; "
