@@ -12,8 +12,8 @@ from ubg.figures.style import FAINT, INK, STYLE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GRID, PAPER = str(STYLE["grid.color"]), "#ffffff"
-FOLLOWS = {INK: "--ink", FAINT: "--faint", GRID: "--line", PAPER: "--paper"}
+GRID, PAPER, BLACK = str(STYLE["grid.color"]), "#ffffff", "#000000"
+FOLLOWS = {BLACK: "--ink", INK: "--ink", FAINT: "--faint", GRID: "--line", PAPER: "--paper"}
 SMALL = {"font.size": 9, "axes.titlesize": 10, "axes.titlepad": 8, "lines.linewidth": 1.8}
 
 
@@ -22,8 +22,8 @@ def draw(
 ) -> Markup:
     """Draw into one pair of axes; the same content gives the same text.
 
-    Colours of ink, grid and paper become variables of the page, so that a dark page has a dark
-    chart. Letters stay letters, in the font of the page.
+    Black and the colours of ink, grid and paper become variables of the page, so that a dark page
+    has a dark chart. Letters stay letters, in the font of the page.
 
     Args:
         name: begins the ids inside the drawing, of which a page may have each once.

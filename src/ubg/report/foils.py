@@ -115,7 +115,7 @@ def _kinds(intervals: Mapping[str, Mapping[str, Interval]], name: str, chance: f
     rows = len(next(iter(intervals.values())))
     return draw(
         f"foils_{name}",
-        f"Share of foils told right by each row of the ladder: {', '.join(intervals)}",
+        f"Share of foils matched correctly by each row of the ladder: {', '.join(intervals)}",
         (4.4, 1.1 + len(intervals) * (0.1 + 0.055 * rows)),
         partial(_draw_kinds, intervals=intervals, chance=chance),
     )
@@ -138,5 +138,5 @@ def _draw_kinds(
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(intervals) - 0.5, -0.5)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("told right, %")
+    axes.set_xlabel("matched correctly, %")
     axes.legend(loc="lower left", bbox_to_anchor=(-0.3, 1), ncols=3, borderpad=0, fontsize=8)
