@@ -88,7 +88,7 @@ def _check_batches(params: Params, training_rows: "pd.DataFrame") -> None:
 
 def _tell_missing_models(preset: Scale) -> None:
     """What training would find out after the images were packed: models that are not here."""
-    from ubg.runtime.hub import unreachable_models
+    from ubg.runtime.hub import offline_recipe, unreachable_models
 
     of = preset.towers
     named: list[Tokenizer | Tower]
@@ -97,9 +97,7 @@ def _tell_missing_models(preset: Scale) -> None:
     if missing:
         print(
             "warning: the Hugging Face hub cannot be reached, and not on this machine are "
-            f"{', '.join(missing)}: stages that need them will fail; run `hf download NAME "
-            "--local-dir FOLDER` where there is a connection, copy the folder and name it in the "
-            "preset (docs/pretrained.md)"
+            f"{', '.join(missing)}: stages that need them will fail; {offline_recipe('NAME')}"
         )
     vqgan = preset.vqgan.pretrained
     if vqgan is not None and not Path(vqgan).is_file():

@@ -35,8 +35,7 @@ def find_file(source: str, name: str) -> Path | None:
             return None
         raise ValueError(
             f"{source}: is no folder, the hub cannot be reached, and its cache has nothing of "
-            f"that name; see the path, or run `hf download {source} --local-dir FOLDER` where "
-            "there is a connection, copy the folder, name it in the preset (docs/pretrained.md)"
+            f"that name; see the path, or {offline_recipe(source)}"
         ) from error
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -50,6 +49,14 @@ def unreachable_models(sources: Iterable[str]) -> list[str]:
     names = [source.removeprefix(HUB_PREFIX) for source in sources if not Path(source).exists()]
     absent = [name for name in dict.fromkeys(names) if not _is_cached(name)]
     return absent if absent and not hub_answers() else []
+
+
+def offline_recipe(name: str) -> str:
+    """How to go on without the hub."""
+    return (
+        f"run `hf download {name} --local-dir FOLDER` where there is a connection, copy the folder "
+        "and name it in the preset (docs/pretrained.md)"
+    )
 
 
 @cache

@@ -16,7 +16,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers import logging as transformers_logging
 
 from ubg.data.images.normalisation import Normalisation
-from ubg.runtime.hub import HUB_PREFIX, find_file, hub_answers
+from ubg.runtime.hub import HUB_PREFIX, find_file, hub_answers, offline_recipe
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import first_not_finite
 from ubg.towers import open_clip
@@ -109,10 +109,15 @@ def read_config(source: str) -> PretrainedConfig:
         ValueError: there is none.
     """
     folder = str(Path(source).parent) if Path(source).is_file() else source
+    offline = not Path(folder).is_dir() and not hub_answers()
     try:
-        here = Path(folder).is_dir() or not hub_answers()  # the library would ask many times
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=here)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=offline)
     except Exception as error:  # the file is from outside, and each type of config has checks
+        if offline and isinstance(error, OSError):
+            raise ValueError(
+                f"{source}: has no readable config on this machine, and the hub cannot be reached; "
+                f"see the path, or {offline_recipe(folder)}"
+            ) from error
         raise ValueError(
             f"{source}: has no readable config: {reason(error)}; "
             "give the name of a model on the hub or a folder with its files"
