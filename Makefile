@@ -4,7 +4,7 @@ READY := $(VENV)/ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro plan smoke test check bench clean
+.PHONY: help setup repro plan smoke test check bench docs clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ check: $(READY)  ## lint, format and types
 
 bench: $(READY)  ## speed and memory beside plain implementations, as ratios
 	for script in benchmarks/*.py; do echo "== $$script"; python $$script || exit 1; done
+
+docs:  ## the documentation as a site in build/site; needs `pip install -e '.[docs]'`
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 clean:  ## remove caches and checkpoints; DVC's outputs and cache stay
 	rm -rf checkpoints costs build .pytest_cache .mypy_cache .ruff_cache .hypothesis
