@@ -1,4 +1,4 @@
-"""Ask trained models who somebody is and what they wear: `... evaluate_disentanglement.py irra`.
+"""What image embeddings hold of persons and outfits: `... evaluate_disentanglement.py irra`.
 
 The first system is compared with all others. By hand, `--beside` adds trained models from other
 folders, such as the first system trained without one of its losses, and `--name` says what the
@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        description="Probe the embeddings of images, and cross persons and outfits by them."
+        description="Probes and crossings: what image embeddings hold of persons and outfits."
     )
     parser.add_argument("system", nargs="+", choices=system_names())
     parser.add_argument(

@@ -192,7 +192,10 @@ def reference_differences(groups: list[Group], reference: dict[str, str]) -> lis
         if any(_differ(interval) for d in of_row for interval in d.intervals.values()):
             found += of_row
     if not found:
-        raise ValueError(f"--reference: no group differs from its like with {against}")
+        raise ValueError(
+            f"--reference: nothing to compare with {against}: no two groups differ in that alone, "
+            "or their results are the same"
+        )
     return found
 
 

@@ -12,7 +12,7 @@ from ubg.runtime.cli import run_script
 if TYPE_CHECKING:
     from ubg.search.searcher import Searcher
 
-PLACE = "folder, or http://host:19530 for vectors on a Milvus server"
+PLACE = "a folder, or http://host:19530 for vectors on a Milvus server"
 SHOWN_FAULTS = 20
 # What a query may have beside photographs, where the model reads it, and its option.
 DRAWINGS = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
@@ -44,24 +44,37 @@ def _parser() -> argparse.ArgumentParser:
     _add_search(commands.add_parser("search", help="find images"))
     _add_serve(commands.add_parser("serve", help="search on a page and through an HTTP API"))
     _add_accelerate(
-        commands.add_parser("accelerate", help="approximate search, for some 100,000 images on")
+        commands.add_parser("accelerate", help="approximate search, for 100,000 images or more")
     )
     _add_calibrate(
-        commands.add_parser("calibrate", help="measure scores of sentences that fit nobody")
+        commands.add_parser("calibrate", help="measure how high sentences score that fit nobody")
     )
     return parser
 
 
 def _add_index(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_index)
-    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="of pictures; none: those known before",
+    )
     parser.add_argument("--gallery", required=True, metavar="GALLERY", help=PLACE)
     parser.add_argument("--model", type=Path, help="folder of a trained model")
     parser.add_argument("--both-scores", action="store_true", help="keep codes for a second score")
     parser.add_argument("--float16", action="store_true", help="keep vectors in half the space")
-    parser.add_argument("--exclude", action="append", metavar="PATTERN", help="*.png, test/*")
-    parser.add_argument("--labels", type=Path, help="CSV of the columns path, tags, camera")
-    parser.add_argument("--forget", action="append", default=[], type=Path, metavar="FOLDER")
+    parser.add_argument("--exclude", action="append", metavar="PATTERN", help="skip such files")
+    parser.add_argument("--labels", type=Path, help="CSV with the columns path, tags, camera")
+    parser.add_argument(
+        "--forget",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="remove its pictures",
+    )
 
 
 def _index(arguments: argparse.Namespace) -> None:
@@ -102,14 +115,27 @@ def _index(arguments: argparse.Namespace) -> None:
 def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_search)
     parser.add_argument("gallery", help=PLACE)
-    parser.add_argument("sentence", nargs="?", help='also "a red coat + a hat - 0.5 * jeans"')
+    parser.add_argument("sentence", nargs="?", help='"a red coat", "a coat + a hat - 0.5 * jeans"')
     parser.add_argument("--image", action="append", default=[], type=Path, help="like this picture")
     for kind, name in DRAWINGS.items():
         shown = name.removeprefix("--").replace("-", " ")
-        parser.add_argument(name, dest=kind, type=Path, metavar="FILE", help=f"{shown} of them")
-    parser.add_argument("--like", action="append", default=[], type=int, metavar="ID")
-    parser.add_argument("--filter", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--top", type=int, default=10, help="results on a page")
+        parser.add_argument(name, dest=kind, type=Path, metavar="FILE", help=f"{shown} image")
+    parser.add_argument(
+        "--like",
+        action="append",
+        default=[],
+        type=int,
+        metavar="ID",
+        help="search by an image in it",
+    )
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="camera, tag, folder, path, from, to, min_height",
+    )
+    parser.add_argument("--top", type=int, default=10, help="results per page")
     parser.add_argument("--page", type=int, default=1)
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
     parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
@@ -169,8 +195,8 @@ def _open_searcher(arguments: argparse.Namespace) -> "Searcher":
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_serve)
     parser.add_argument("gallery", help=PLACE)
-    parser.add_argument("--host", default="127.0.0.1", help="any other address needs a token")
-    parser.add_argument("--port", default=8000, type=int, help="0: any that is free")
+    parser.add_argument("--host", default="127.0.0.1", help="other addresses need a token")
+    parser.add_argument("--port", default=8000, type=int, help="0: any free one")
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
     parser.add_argument("--both-scores", action="store_true", help="rank by the sum of both scores")
     parser.add_argument("--approximate", action="store_true", help="see `ubg accelerate`")
@@ -192,7 +218,9 @@ def _serve(arguments: argparse.Namespace) -> None:
 def _add_accelerate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_accelerate)
     parser.add_argument("gallery", type=Path)
-    parser.add_argument("--recall", type=float, default=0.98, help="of the ten nearest")
+    parser.add_argument(
+        "--recall", type=float, default=0.98, help="share of the ten nearest to find"
+    )
 
 
 def _accelerate(arguments: argparse.Namespace) -> None:
@@ -213,7 +241,9 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_calibrate)
     parser.add_argument("gallery", help=PLACE)
     parser.add_argument("--model", type=Path, help="where the gallery's model is now")
-    parser.add_argument("--data", required=True, type=Path, help="has `prepared` and `images`")
+    parser.add_argument(
+        "--data", required=True, type=Path, help="folder with prepared/ and images/"
+    )
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:

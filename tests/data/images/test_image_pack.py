@@ -289,7 +289,7 @@ def test_whole_numbers_of_32_bits_hold_8_or_16(values, expected):
 def test_fractions_are_refused():
     for white in (1, 255):
         image = PillowImage.fromarray(np.full((4, 4), white, np.float32))
-        with pytest.raises(ValueError, match="holds fractions"):
+        with pytest.raises(ValueError, match="are fractions"):
             decode_image(image, 4, 4)
 
 

@@ -136,7 +136,7 @@ def _check_size(image: Image.Image, source: str | Path | bytes, size: int) -> No
 
 def _pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.uint8]:
     if image.mode == "F":  # of PIL alone: no file of `FORMATS` has it
-        raise ValueError("it holds fractions, of which none is white by agreement; give 8 bits")
+        raise ValueError("its pixels are fractions without a fixed range; convert it to 8 bits")
     scale_colour = _TO_8_BITS.get(_raw_mode(image))
     upright = ImageOps.exif_transpose(image)
     colour = upright.info.get("transparency")
