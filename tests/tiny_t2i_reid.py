@@ -30,7 +30,7 @@ def build_t2i_reid(scale, seed=0):
     torch.manual_seed(seed)
     network = network_of("t2i_reid", scale)
     model = build(network, VOCABULARY, {})
-    return with_objective(model, scale.t2i_reid, network.embedding_dim, SIZES)
+    return with_objective(model, scale.t2i_reid, model.branches.dim, SIZES)
 
 
 def t2i_reid_batch(size=6, alpha=0.5):

@@ -98,7 +98,7 @@ class TrainedModel:
         lengths_N = np.ones(max(counts.values()), np.int64)
         if text is not None and not images:
             lengths_N = text.lengths
-        encoded_ND = torch.empty(len(lengths_N), self.network.vector_dim, device=self.device)
+        encoded_ND = torch.empty(len(lengths_N), self.network.embedding_dim, device=self.device)
         for rows in self._by_length(lengths_N, batch_size, progress):
             batch = {name: self._read_part(name, some, rows) for name, some in images.items()}
             if text is not None:
@@ -244,7 +244,7 @@ class TrainedModel:
                 bar.update(len(some))
 
     def _joined(self, encoded: list[Tensor]) -> Tensor:
-        none_0D = torch.empty(0, self.network.vector_dim, device=self.device)
+        none_0D = torch.empty(0, self.network.embedding_dim, device=self.device)
         return torch.cat([none_0D, *encoded])
 
     def _encode_pixels(self, pixels_NHWC: NDArray[np.uint8]) -> Tensor:

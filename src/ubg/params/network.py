@@ -19,11 +19,6 @@ class Network(Section):
     attention: Attention
     embedding_dim: Positive
 
-    @property
-    def vector_dim(self) -> int:
-        """Numbers of the vector that stands for an image or a caption."""
-        return self.embedding_dim
-
 
 class ClipNetwork(Network):
     """A network with CLIP's two towers."""

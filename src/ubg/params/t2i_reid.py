@@ -76,15 +76,10 @@ class T2iReidNetwork(Network):
     """What the model is built from; what trains beside it is `T2iReid`'s.
 
     Attributes:
-        embedding_dim: of each branch.
+        embedding_dim: of the joined vector; a branch has half of it.
     """
 
     vision: VisionTower
     bert: BertTower
     neck: Neck
     hidden: Positive
-
-    @property
-    def vector_dim(self) -> int:
-        """Numbers of the joined vector, of both branches."""
-        return 2 * self.embedding_dim

@@ -143,7 +143,7 @@ def _new_manifest(trained: "TrainedModel", model: Path, request: Request) -> Man
         format=FORMAT,
         model=str(model),
         fingerprint=model_fingerprint(model),
-        dimension=trained.network.vector_dim,
+        dimension=trained.network.embedding_dim,
         codes=codes,
         vectors="float16" if request.float16 else "float32",
     )

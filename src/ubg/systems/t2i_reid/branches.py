@@ -45,6 +45,7 @@ class Branches(nn.Module):
     Attributes:
         identity_share: w of the score w cos(identity) + (1 - w) cos(clothing), a scalar between 0
             and 1 that validation chooses.
+        dim: of a branch.
     """
 
     identity_share: Tensor
@@ -54,7 +55,8 @@ class Branches(nn.Module):
         with_norm = network.neck == "batch_norm"
         self.image_neck = FeatureNorm(image_width) if with_norm else nn.Identity()
         self.text_neck = FeatureNorm(text_width) if with_norm else nn.Identity()
-        sizes = image_width, text_width, network.hidden, network.embedding_dim
+        self.dim = network.embedding_dim // 2
+        sizes = image_width, text_width, network.hidden, self.dim
         self.identity, self.clothing = Branch(*sizes), Branch(*sizes)
         self.register_buffer("identity_share", torch.tensor(0.5))
 

@@ -60,7 +60,7 @@ def evaluate_branches(
             f"{by_identity['ceiling']:.2f} expected of who knows bodies and no clothes "
             f"({PREPARED / FILE})"
         )
-    gate = load_gate(MODEL, trained.network.embedding_dim)
+    gate = load_gate(MODEL, model.branches.dim)
     batch_size = params.preset.evaluation.batch_size
     if composed := evaluate_composed(trained, gate, clothing, pack, batch_size):
         branches["composed"] = composed

@@ -56,7 +56,7 @@ def t2i_reid_task(run: Run) -> Task:
         augmenter = Augmenter(preset.augmentation, model.normalisation, run.params.seed)
         fields.append(OtherOutfits(rows, run.pack, augmenter))
     sizes = Sizes(rows["person"].nunique(), identity.words, clothing.words)
-    model = with_objective(model, params, network.embedding_dim, sizes)
+    model = with_objective(model, params, model.branches.dim, sizes)
 
     def validate(split: Split, features: Features) -> dict[str, float]:
         share = model.branches.identity_share
@@ -88,7 +88,7 @@ def t2i_reid_network(params: Params) -> T2iReidNetwork:
     preset = params.preset
     own = preset.t2i_reid
     return T2iReidNetwork(
-        **network_values(preset) | {"embedding_dim": own.embedding_dim},
+        **network_values(preset) | {"embedding_dim": 2 * own.embedding_dim},
         vision=preset.towers.clip,
         bert=preset.towers.bert,
         neck=own.neck,
