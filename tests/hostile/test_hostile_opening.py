@@ -22,6 +22,9 @@ from ubg.foils.cases import read_cases
 from ubg.foils.measuring.results import read_results
 from ubg.params import load_params
 from ubg.runtime.opening import Kind, read_json
+from ubg.search.calibration import read_calibration
+from ubg.search.labels import read_labels
+from ubg.search.manifest import read_manifest
 from ubg.search.picture import open_picture
 from ubg.search.serving.pictures import uploaded_picture
 from ubg.towers.sources import read_state_dict
@@ -53,6 +56,9 @@ READERS = {
     "image.png": lambda path: decode_image(path, 4, 4),
     "reid_raw.json": open_annotations,
     "model.yaml": read_config,
+    "labels.csv": read_labels,
+    "manifest.json": lambda path: read_manifest(path.parent),
+    "calibration.json": lambda path: read_calibration(path.parent, None, False),
 }
 
 

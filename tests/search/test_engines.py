@@ -175,6 +175,9 @@ def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "index.0.faiss").write_bytes(b"nothing" * 99)
     with pytest.raises(ValueError, match="damaged"):
         FaissIndex.open(tmp_path, 0)
+    os.mkfifo(tmp_path / "index.1.faiss")
+    with pytest.raises(ValueError, match=r"index\.1\.faiss: is not a file"):
+        FaissIndex.open(tmp_path, 1)
 
 
 def test_a_server_stands_in_place_of_a_folder(server, tmp_path, monkeypatch, capsys):

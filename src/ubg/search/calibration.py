@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.runtime.files import write_json
+from ubg.runtime.opening import Kind, read_bytes
 from ubg.search.manifest import Manifest
 
 CALIBRATION = "calibration.json"
@@ -67,7 +68,7 @@ def read_calibration(gallery: Path, manifest: Manifest, both_scores: bool) -> Ca
     """
     path = gallery / CALIBRATION
     try:
-        calibration = Calibration.model_validate_json(path.read_bytes())
+        calibration = Calibration.model_validate_json(read_bytes(path, Kind.TABLE))
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:

@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from ubg.runtime.opening import Kind, check_file
 from ubg.search.database import writing
 
 MAX_LENGTH = 500
@@ -26,6 +27,7 @@ def read_labels(path: Path) -> dict[str, Label]:
     """
     labels: dict[str, Label] = {}
     try:
+        check_file(path, Kind.TABLE)
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, strict=True)
             columns = set(table.fieldnames or ())
@@ -46,7 +48,8 @@ def read_labels(path: Path) -> dict[str, Label]:
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: {error}") from None
+        reason = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: {reason}") from None
     return labels
 
 

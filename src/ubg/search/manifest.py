@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.runtime.files import file_fingerprint, fingerprint, write_json
+from ubg.runtime.opening import Kind, read_bytes
 
 MANIFEST = "manifest.json"
 FORMAT: Literal[1] = 1
@@ -82,7 +83,7 @@ def read_manifest(gallery: Path) -> Manifest:
     """
     path = gallery / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(read_bytes(path, Kind.CONFIG))
     except OSError as error:
         raise ValueError(
             f"{gallery}: is no gallery ({MANIFEST}: {error.strerror}); make one with `ubg index "

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.runtime.files import replace_file
+from ubg.runtime.opening import Kind, check_file
 from ubg.search.engines.contract import SPARE, Found
 from ubg.search.topk import Scored, exact_top
 
@@ -78,6 +79,7 @@ class FaissIndex:
         faiss, path = _faiss(), _file(gallery, generation)
         if not path.exists():
             raise ValueError(f"{path}: is missing; make it with `ubg accelerate {gallery}`")
+        check_file(path, Kind.PACK)
         try:
             return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY))
         except RuntimeError:
