@@ -76,9 +76,11 @@ def test_an_error_of_the_system_is_one_line_that_says_what_to_do(monkeypatch, er
 
 
 SCRIPT = """
-import resource, sys, time
+import resource, signal, sys, time
 from pathlib import Path
 from ubg.runtime.cli import run_stage
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
 
 def main():
     if sys.argv.pop() == "full":
