@@ -26,5 +26,5 @@ def test_a_file_for_each_row_that_has_a_step_before_it(tmp_path, monkeypatch):
     }
     assert steps == {
         "phase1.json": {"step": 2.0, "low": -0.5, "high": 4.5},
-        "phase4_both_scores.json": {"step": 11.0},
+        "phase4_both.json": {"step": 11.0},
     }

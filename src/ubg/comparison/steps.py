@@ -22,4 +22,6 @@ def write_steps(rows: list[AblationRow]) -> None:
             if (ends := row.intervals["r1"].ends) is not None:
                 step["low"], step["high"] = ends
             rounded = {name: round(value, 2) for name, value in step.items()}
-            write_json(folder / f"{row.name.replace(', ', '_').replace(' ', '_')}.json", rounded)
+            # A longer name than phase4_both would make the table of `dvc metrics show` too wide.
+            name = row.name.removesuffix(" scores").replace(", ", "_")
+            write_json(folder / f"{name}.json", rounded)
