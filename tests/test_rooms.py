@@ -172,12 +172,14 @@ def words_of(node: ast.AST) -> str:
 
 
 def test_systems_do_not_import_each_other():
+    """But what a branch stands beside is another system, as that declares itself."""
     for path in (PACKAGE / "systems").glob("*/**/*.py"):
         own = path.relative_to(PACKAGE / "systems").parts[0]
         for file in direct_imports(PACKAGE.parent, path):
             parts = file.relative_to(PACKAGE).parts
             if parts[0] == "systems" and len(parts) > 2:
-                assert parts[1] in (own, "aligned"), f"{path} imports {file}"
+                declared = own == "phase4" and parts[2] == "system.py"
+                assert parts[1] in (own, "aligned") or declared, f"{path} imports {file}"
 
 
 def test_signatures_are_short():

@@ -110,9 +110,11 @@ def network_of(system, scale, beside="phase3"):
         return clip_mer_network(load_params().model_copy(update={"preset": scale}))
     if system == "t2i_reid":
         return t2i_reid_network(load_params().model_copy(update={"preset": scale}))
-    vision = scale.towers.clip if "phase1" in (system, beside) else scale.towers.siglip
+    with_clip = system == "phase1" or beside in ("irra", "phase1")
+    vision = scale.towers.clip if with_clip else scale.towers.siglip
     if system == "phase4":
-        return Phase4Network(**dict(shared_network(scale, vision)), beside=beside)
+        shared = dict(shared_network(scale, vision))
+        return Phase4Network(**shared, clip_text=scale.towers.clip_text, beside=beside)
     network = shared_network if system == "phase3" else aligned_network
     return network(scale, vision)
 

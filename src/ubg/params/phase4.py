@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from ubg.params.aligned import SharedNetwork
 from ubg.params.section import Fraction, NonNegative, Positive, PositiveFloat, Section
+from ubg.params.towers import ClipTextTower
 
-Beside = Literal["phase1", "phase2", "phase3"]
+Beside = Literal["irra", "phase1", "phase2", "phase3"]
 
 
 class Generation(Section):
@@ -23,8 +24,8 @@ class Generation(Section):
         decoder_layers: of the two decoders.
         label_smoothing: of the cross-entropy.
         warmup_epochs: the weight of the branch rises linearly to `gen_weight` over so many epochs.
-        beside: whose retrieval model the branch stands beside; "joint" needs the shared encoder of
-            "phase3".
+        beside: the system whose retrieval model the branch stands beside; "joint" needs the shared
+            encoder of "phase3".
         clusters: of "text"; the codes fall into so many classes, by k-means of the codebook, and a
             class is what is predicted; null: every code is its own class.
         contrast: of "text"; weight of InfoNCE on the likelihoods of the batch's captions and
@@ -100,7 +101,10 @@ class Phase4Network(SharedNetwork):
     """What the model of phase 4 is built from.
 
     Attributes:
-        beside: whose retrieval model it is; `shared_encoder` is read by "phase3" alone.
+        beside: whose retrieval model it is; `shared_encoder` is read by "phase3" alone, and
+            `clip_text` by "irra", which does without `t5` and `neck`.
     """
+
+    clip_text: ClipTextTower
 
     beside: Beside

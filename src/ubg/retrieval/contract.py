@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -86,3 +86,44 @@ class RetrievalModel(nn.Module, ABC):
     def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
         """Modules that learn at factors of their own, in place of those that the params name."""
         return []
+
+
+class Read(NamedTuple):
+    """What one pass over a batch gives. B batch, T tokens, C width of a feature.
+
+    Attributes:
+        losses: unweighted, as `RetrievalModel.forward` returns them.
+        features_BTC: of the tokens of the captions.
+        mask_BT: of these.
+        pooled_BC: what retrieval makes of them.
+    """
+
+    losses: dict[str, Tensor]
+    features_BTC: Tensor
+    mask_BT: Tensor
+    pooled_BC: Tensor
+
+
+class TokenModel(RetrievalModel):
+    """A model whose captions have features of their tokens, which a branch beside it may read.
+
+    Attributes:
+        text_width: C, of these features.
+    """
+
+    text_width: int
+
+    @abstractmethod
+    def read(self, batch: dict[str, Tensor]) -> Read:
+        """The losses of a batch, and its captions as they were encoded for them."""
+
+    @abstractmethod
+    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """Captions to features of their tokens [B, T, C] and the mask of these [B, T]."""
+
+    @abstractmethod
+    def pool_text_features(self, features_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        """What `text_features` gives to one feature for each caption, [B, C]."""
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return self.read(batch).losses

@@ -24,8 +24,8 @@ class DualEncoder(AlignedModel):
     def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
         return self.text(caption_ids_BT, mask_BT), mask_BT
 
-    def pool_text_features(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
-        return masked_mean(features_BLC, mask_BL)
+    def pool_text_features(self, features_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        return masked_mean(features_BTC, mask_BT)
 
     def towers(self) -> dict[str, Any]:
         return {"vision": self.vision, "text": self.text}

@@ -8,26 +8,23 @@ from torch.nn import functional as F
 from ubg.losses.itc import itc_loss
 from ubg.losses.sdm import sdm_loss
 from ubg.params import AlignedNetwork
-from ubg.retrieval.contract import RetrievalModel
+from ubg.retrieval.contract import Read, TokenModel
 from ubg.runtime.distributed import gather_features, gather_labels
 from ubg.towers.batch_norm import FeatureNorm
 from ubg.towers.vision import VisionEncoder
 
 
-class AlignedModel(RetrievalModel):
+class AlignedModel(TokenModel):
     """A pooled feature of each image and caption, projected to D dimensions and aligned by SDM.
 
-    Legend: B batch, N batches of all processes, T tokens, L features of a caption, C width of a
-    feature, D shared dimension.
+    Legend: B batch, N batches of all processes, T tokens, C width of a feature, D shared
+    dimension.
 
     Args:
         vision: its normalisation is the model's.
         image_width: C of `pool_image`.
         text_width: C of `pool_text`.
         network: D, the neck, the temperature of the losses, and whether InfoNCE is one of them.
-
-    Attributes:
-        text_width: C of `text_features` and `pool_text`.
     """
 
     def __init__(
@@ -49,30 +46,26 @@ class AlignedModel(RetrievalModel):
     def pool_image(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W], normalised for the tower, to [B, C]."""
 
-    @abstractmethod
-    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """Captions to features of their tokens [B, L, C] and the mask of these [B, L]."""
-
-    @abstractmethod
-    def pool_text_features(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
-        """What `text_features` gives to one feature for each caption, [B, C]."""
-
     def pool_text(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Captions to [B, C]."""
         return self.pool_text_features(*self.text_features(caption_ids_BT, mask_BT))
 
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The retrieval losses of a batch, unweighted; over all processes' samples.
+    def read(self, batch: dict[str, Tensor]) -> Read:
+        """The losses, over all processes' samples, and the captions as they were encoded.
 
         Args:
             batch: `images` [B, 3, H, W], `caption_ids_t5` and `caption_attn_mask_t5` [B, T],
                 `pids` [B].
         """
-        image_BD, text_BD = self.encode_image(batch["images"]), self.encode_text(batch)
-        return self.losses(image_BD, text_BD, batch["pids"])
+        image_BD = self.encode_image(batch["images"])
+        features_BTC, mask_BT = self.text_features(
+            batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
+        )
+        pooled_BC = self.pool_text_features(features_BTC, mask_BT)
+        losses = self._losses(image_BD, self.embed_text(pooled_BC), batch["pids"])
+        return Read(losses, features_BTC, mask_BT, pooled_BC)
 
-    def losses(self, image_BD: Tensor, text_BD: Tensor, pids_B: Tensor) -> dict[str, Tensor]:
-        """As `forward`, from this process's embeddings and identities."""
+    def _losses(self, image_BD: Tensor, text_BD: Tensor, pids_B: Tensor) -> dict[str, Tensor]:
         image_ND, text_ND = gather_features(image_BD), gather_features(text_BD)
         pids_N = gather_labels(pids_B)
         losses = {"sdm_loss": sdm_loss(image_ND, text_ND, pids_N, self.logit_scale)}

@@ -27,8 +27,8 @@ class SharedEncoderModel(AlignedModel):
     def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
         return self.encoder.text_features(caption_ids_BT, mask_BT)
 
-    def pool_text_features(self, features_BLC: Tensor, mask_BL: Tensor) -> Tensor:
-        return self.encoder.pool(features_BLC, mask_BL)
+    def pool_text_features(self, features_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        return self.encoder.pool(features_BTC, mask_BT)
 
     def towers(self) -> dict[str, Any]:
         return {"vision": self.vision, "text": self.encoder.text}

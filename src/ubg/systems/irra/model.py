@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ubg.data.text.captions import CLIP_FIELDS
 from ubg.params import IrraNetwork, LrFactors
-from ubg.retrieval.contract import RetrievalModel, TowerConfigs
+from ubg.retrieval.contract import Read, TokenModel, TowerConfigs
 from ubg.systems.irra.published import PREFIX, rename_published
 from ubg.towers.clip import clip_towers
 from ubg.towers.clip_text import ClipTextEncoder
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ubg.systems.irra.objective import IrraObjective
 
 
-class Irra(RetrievalModel):
+class Irra(TokenModel):
     """CLIP's towers (arXiv 2303.12501), pooled at the class token and at EOT.
 
     Legend: B batch, T text tokens, N patches, D joint space.
@@ -40,10 +40,11 @@ class Irra(RetrievalModel):
         self.vision = vision
         self.text = text
         self.objective = objective
+        self.text_width = text.width
         self.normalisation = vision.normalisation
 
-    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The losses that are on, unweighted.
+    def read(self, batch: dict[str, Tensor]) -> Read:
+        """The losses that are on, and the captions that all of them but MLM see.
 
         Args:
             batch: `images` [B, 3, H, W], `caption_ids` and `caption_attn_mask` [B, T], `pids` and
@@ -52,15 +53,23 @@ class Irra(RetrievalModel):
         assert self.objective is not None, "this model was built to encode"
         ids_BT, mask_BT = batch["caption_ids"], batch["caption_attn_mask"]
         image_BND = self.vision.projected_tokens(batch["images"])
+        masked_BTD = None
         if self.objective.mlm is None:
             text_BTD = self.text(ids_BT, mask_BT)
-            return self.objective(batch, image_BND, last_token(text_BTD, mask_BT))
-        if self.objective.contrast_on == "masked":
+        elif self.objective.contrast_on == "masked":
             masked_BTD = text_BTD = self.text(batch["mlm_ids"], mask_BT)
         else:
             both = torch.cat([ids_BT, batch["mlm_ids"]])
             text_BTD, masked_BTD = self.text(both, mask_BT.repeat(2, 1)).chunk(2)
-        return self.objective(batch, image_BND, last_token(text_BTD, mask_BT), masked_BTD)
+        text_BD = last_token(text_BTD, mask_BT)
+        losses = self.objective(batch, image_BND, text_BD, masked_BTD)
+        return Read(losses, text_BTD, mask_BT, text_BD)
+
+    def text_features(self, caption_ids_BT: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
+        return self.text(caption_ids_BT, mask_BT), mask_BT
+
+    def pool_text_features(self, features_BTC: Tensor, mask_BT: Tensor) -> Tensor:
+        return last_token(features_BTC, mask_BT)
 
     def encode_image(self, images: Tensor) -> Tensor:
         return F.normalize(self.vision.projected_class_token(images).float(), dim=-1)

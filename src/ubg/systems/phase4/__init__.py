@@ -1,1 +1,1 @@
-"""Phase 4: another phase, which must predict codes of images from captions while it trains."""
+"""Phase 4: another system, which must predict codes of images from captions while it trains."""

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5Stack
 
-from ubg.params import TextTower
-from ubg.systems.aligned.model import AlignedModel
+from ubg.params import Tower
 from ubg.towers.attention_mask import additive_mask
 from ubg.towers.relative_bias import sequence_bias
 
@@ -36,16 +35,13 @@ class DecoderSizes:
     length: int
 
 
-def decoder_sizes(
-    retrieval: AlignedModel, t5: TextTower, layers: int, codes: int, length: int
-) -> DecoderSizes:
-    """A decoder as wide as the T5 of `retrieval`, with its heads and feed-forward."""
-    width = retrieval.text_width
+def decoder_sizes(width: int, tower: Tower, layers: int, codes: int, length: int) -> DecoderSizes:
+    """A decoder of features of so many numbers, with the heads and feed-forward of their tower."""
     return DecoderSizes(
         width=width,
         layers=layers,
-        heads=t5.heads or width // 64,  # 64 per head in all published sizes
-        mlp_width=t5.mlp_width or 4 * width,
+        heads=tower.heads or width // 64,  # 64 per head in all published sizes
+        mlp_width=tower.mlp_width or 4 * width,
         codes=codes,
         length=length,
     )

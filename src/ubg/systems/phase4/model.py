@@ -1,12 +1,12 @@
-"""Phase 4: the retrieval model of another phase and a branch beside it."""
+"""Phase 4: the retrieval model of another system and a branch beside it."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ubg.retrieval.contract import RetrievalModel
-from ubg.systems.aligned.model import AlignedModel
+from ubg.params import LrFactors
+from ubg.retrieval.contract import RetrievalModel, TokenModel
 
 
 class GenerativeModel(RetrievalModel):
@@ -17,10 +17,12 @@ class GenerativeModel(RetrievalModel):
 
     inner = ("retrieval",)
 
-    def __init__(self, retrieval: AlignedModel, generator: nn.Module):
+    def __init__(self, retrieval: TokenModel, generator: nn.Module):
         super().__init__()
         self.retrieval = retrieval
         self.normalisation = retrieval.normalisation
+        self.caption_fields = retrieval.caption_fields
+        self.per_identity = tuple(f"retrieval.{name}" for name in retrieval.per_identity)
         self.generator = generator
 
     def encode_image(self, images: Tensor) -> Tensor:
@@ -33,7 +35,10 @@ class GenerativeModel(RetrievalModel):
         return self.retrieval.towers()
 
     def saved_parts(self) -> dict[str, nn.Module]:
-        return {"model": self.retrieval, "generator": self.generator}
+        return self.retrieval.saved_parts() | {"generator": self.generator}
+
+    def lr_factors(self) -> list[tuple[nn.Module, LrFactors]]:
+        return self.retrieval.lr_factors()
 
 
 def gradient_ratio(

@@ -1,13 +1,13 @@
-"""Phase 4: another phase with a branch that predicts the codes of images while it trains."""
+"""Phase 4: another system with a branch that predicts the codes of images while it trains."""
 
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ubg.params import Params, Phase4Network
-from ubg.systems.aligned.model import AlignedModel
+from ubg.retrieval.contract import TokenModel
 from ubg.systems.contract import System, Trained
-from ubg.systems.phase4.retrieval import build
+from ubg.systems.phase4.retrieval import BESIDE, build
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 
 def task(run: "Run") -> "Task":
-    """What training takes: that of the phase beside, and the branch unless it is switched off."""
-    from ubg.systems.aligned.task import aligned_task, shared_network
+    """What training takes: that of the system beside, and the branch unless it is off."""
+    from ubg.systems.aligned.task import shared_network
     from ubg.systems.phase4.folder import write_generator
     from ubg.systems.phase4.joint.task import add_joint_branch
     from ubg.systems.phase4.text.task import add_text_branch
 
     generation, preset = run.params.generation, run.params.preset
-    with_clip = generation.beside == "phase1"
+    with_clip = generation.beside in ("irra", "phase1")
     shared = shared_network(preset, preset.towers.clip if with_clip else preset.towers.siglip)
-    network = Phase4Network(**dict(shared), beside=generation.beside)
-    family = "clip" if with_clip else "siglip"
-    retrieval = aligned_task(run, network, family, partial(build, network))
+    network = Phase4Network(
+        **dict(shared), clip_text=preset.towers.clip_text, beside=generation.beside
+    )
+    retrieval = replace(BESIDE[generation.beside].task(run), network=network)
     if not generation.enable_gen:
         return replace(retrieval, write_parts=partial(write_generator, generation, None))
     add_branch = add_text_branch if generation.condition == "text" else add_joint_branch
@@ -52,7 +53,7 @@ def code_score(trained: Trained, folder: "Path") -> "CodeScore | None":
     from ubg.systems.phase4.folder import generator_folder, read_generation
     from ubg.systems.phase4.text.load import load_score
 
-    assert isinstance(trained.model, AlignedModel)
+    assert isinstance(trained.model, TokenModel)
     assert isinstance(trained.network, Phase4Network)
     generator = generator_folder(folder)
     generation, _ = read_generation(generator)

@@ -109,7 +109,7 @@ def build_generator(
         length: positions of the code grid.
     """
     t5 = network.t5
-    sizes = decoder_sizes(retrieval, t5, generation.decoder_layers, codes, length)
+    sizes = decoder_sizes(retrieval.text_width, t5, generation.decoder_layers, codes, length)
     causal = generation.decoder == "autoregressive"
     decoder = CodeDecoder(sizes, t5.dropout, causal, network.attention)
     return Generator(MaskedCondition(retrieval.vision.width, generation.masked_patch), decoder)

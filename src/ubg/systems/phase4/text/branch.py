@@ -46,17 +46,18 @@ class TextBranch:
     def validate(self, batch_size: int, split: Split, features: Features) -> dict[str, float]:
         """R@1 by both scores, CE, accuracy, what another caption costs, the gradients' ratio.
 
+        There is no such ratio where retrieval's losses know the identities of training alone.
+
         It sets the weight of the second score, so that the spread of it over all pairs of the
         split is `score_share` times that of the cosine.
         """
         true, shuffled = score(self.model, self.held_out, batch_size)
         weight, r1 = from_main(lambda: self._both_scores(batch_size, split, features))
         self.model.generator.score_weight.fill_(weight)
-        return {
-            "r1_both_scores": r1,
-            **curves_of_epoch(true, shuffled),
-            "gen_gradient_ratio": self._gradient_ratio(),
-        }
+        curves = {"r1_both_scores": r1, **curves_of_epoch(true, shuffled)}
+        if not self.model.per_identity:
+            curves["gen_gradient_ratio"] = self._gradient_ratio()
+        return curves
 
     def _both_scores(
         self, batch_size: int, split: Split, features: Features

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ubg.systems.aligned.model import AlignedModel
+from ubg.retrieval.contract import TokenModel
 from ubg.systems.phase4.text.likelihood import CaptionLikelihood
 from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
 
@@ -15,7 +15,7 @@ IMAGES_AT_ONCE = 64  # the VQGAN keeps large feature maps: 7.5 GiB for so many o
 class CaptionLikelihoodScore:
     """What captions say: `weight * [log p(class | caption) - log f(class)]` for every place."""
 
-    def __init__(self, retrieval: AlignedModel, likelihood: CaptionLikelihood):
+    def __init__(self, retrieval: TokenModel, likelihood: CaptionLikelihood):
         self.retrieval, self.likelihood = retrieval, likelihood
         self.device = likelihood.log_frequency_LK.device
         self.length, self.codes = likelihood.log_frequency_LK.shape
@@ -30,7 +30,7 @@ class CaptionLikelihoodScore:
 class LikelihoodScore(CaptionLikelihoodScore):
     """What captions say of images, whose codes are those of `vqgan`; see `CodeScore`."""
 
-    def __init__(self, retrieval: AlignedModel, likelihood: CaptionLikelihood, vqgan: VQGAN):
+    def __init__(self, retrieval: TokenModel, likelihood: CaptionLikelihood, vqgan: VQGAN):
         super().__init__(retrieval, likelihood)
         self.vqgan = vqgan.to(self.device).to(memory_format=torch.channels_last)
 

@@ -9,8 +9,8 @@ import torch
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.text.captions import TokenisedCaptions
-from ubg.params import AlignedNetwork, Params
-from ubg.systems.aligned.model import AlignedModel
+from ubg.params import Params, Phase4Network
+from ubg.retrieval.contract import TokenModel
 from ubg.systems.contract import Trained
 from ubg.systems.phase4.codes import Codes, open_tokens, training_ids, unmirrored
 from ubg.systems.phase4.drawing import DRAWN, choose_samples, decode_images
@@ -33,13 +33,15 @@ def evaluate_text(
 ) -> dict[str, Any]:
     """Predict the classes of all codes of the validation images; draw some images to `plots`."""
     retrieval, network = trained.model, trained.network
-    assert isinstance(retrieval, AlignedModel)
-    assert isinstance(network, AlignedNetwork)
+    assert isinstance(retrieval, TokenModel)
+    assert isinstance(network, Phase4Network)
     model = load_text(retrieval, network, GENERATOR)
     class_of_code_V = model.generator.class_of_code_V.cpu()
     tokens = open_tokens(pack)
     targets = ClassTargets(tokens, class_of_code_V)
-    held_out = hold_out(table, targets, trained.tokenizer, network.max_tokens)
+    held_out = hold_out(
+        table, targets, trained.tokenizer, network.max_tokens, retrieval.caption_fields
+    )
     true, shuffled = score(model, held_out, params.preset.evaluation.batch_size)
     values = summarise_generation(
         true,
@@ -77,7 +79,9 @@ def _draw_samples(
         ("from the\ncaption", table["caption"].tolist()),
         ("wrong\ncaption", wrong),
     ):
-        captions = TokenisedCaptions(trained.tokenizer, texts, trained.network.max_tokens)
+        captions = TokenisedCaptions(
+            trained.tokenizer, texts, trained.network.max_tokens, trained.model.caption_fields
+        )
         text = {
             name: values.to(device)
             for name, values in captions.batch(np.arange(len(texts))).items()

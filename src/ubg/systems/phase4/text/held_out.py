@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ubg.data.batches.loader import caption_batches
-from ubg.data.text.captions import TokenisedCaptions
+from ubg.data.text.captions import T5_FIELDS, TokenisedCaptions
 from ubg.retrieval.code_score import MAX_EVIDENCE
 from ubg.runtime.cpu_products import fast_products
 from ubg.runtime.distributed import gather_batches, rank, world_size
@@ -36,16 +36,20 @@ class HeldOut:
 
 
 def hold_out(
-    table: pd.DataFrame, targets: ClassTargets, tokenizer: Any, max_tokens: int
+    table: pd.DataFrame,
+    targets: ClassTargets,
+    tokenizer: Any,
+    max_tokens: int,
+    fields: tuple[str, str] = T5_FIELDS,
 ) -> HeldOut:
-    """One caption of every validation image.
+    """One caption of every validation image; `fields` are the model's `caption_fields`.
 
     Raises:
         ValueError: see `captions_of_others`.
     """
     rows = held_out_rows(table).drop_duplicates("image_id").reset_index(drop=True)
     captions_of_others(rows)  # where there are none, this is the time to say so
-    captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens)
+    captions = TokenisedCaptions(tokenizer, rows["caption"].tolist(), max_tokens, fields)
     image_ids = rows["image_id"].to_numpy(np.int64)
     return HeldOut(rows, captions, targets.classes(image_ids, np.zeros(len(rows), np.bool_)))
 

@@ -5,9 +5,10 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ubg.params import AlignedNetwork, Generation
-from ubg.systems.aligned.model import AlignedModel
+from ubg.params import Generation, Phase4Network
+from ubg.retrieval.contract import TokenModel
 from ubg.systems.phase4.decoder import UNKNOWN, CodeDecoder, DecoderSizes, decoder_sizes
+from ubg.systems.phase4.retrieval import text_tower
 from ubg.systems.phase4.text.classes import CodeClasses
 
 # Legend: B captions, T tokens, C width of the encoder, L places, K classes of V codes.
@@ -85,11 +86,10 @@ class CaptionLikelihood(nn.Module):
         """Scores of the classes [B, L, K], float32, which start at their log-frequencies."""
         return self.log_frequency_LK + self.reader(features_BTC, mask_BT, pooled_BC)
 
-    def logits_of(self, retrieval: AlignedModel, text: dict[str, Tensor]) -> Tensor:
+    def logits_of(self, retrieval: TokenModel, text: dict[str, Tensor]) -> Tensor:
         """As `logits`, from the caption fields of a batch."""
-        features_BTC, mask_BT = retrieval.text_features(
-            text["caption_ids_t5"], text["caption_attn_mask_t5"]
-        )
+        ids_BT, mask_BT = (text[name] for name in retrieval.caption_fields)
+        features_BTC, mask_BT = retrieval.text_features(ids_BT, mask_BT)
         pooled_BC = retrieval.pool_text_features(features_BTC, mask_BT)
         return self.logits(features_BTC, mask_BT, pooled_BC)
 
@@ -111,18 +111,19 @@ def evidence_of_images(evidence_BLK: Tensor, classes_NL: Tensor) -> Tensor:
 
 
 def build_likelihood(
-    retrieval: AlignedModel,
-    network: AlignedNetwork,
+    retrieval: TokenModel,
+    network: Phase4Network,
     generation: Generation,
     log_frequency_LK: Tensor,
     classes: CodeClasses,
 ) -> CaptionLikelihood:
     """The branch for `retrieval`; random weights come from torch's global generator."""
     length, count = log_frequency_LK.shape
-    sizes = decoder_sizes(retrieval, network.t5, generation.decoder_layers, count, length)
+    tower, dropout = text_tower(network)
+    sizes = decoder_sizes(retrieval.text_width, tower, generation.decoder_layers, count, length)
     reader = (
         LinearReader(sizes)
         if generation.decoder == "linear"
-        else AttentiveReader(sizes, network.t5.dropout, network.attention)
+        else AttentiveReader(sizes, dropout, network.attention)
     )
     return CaptionLikelihood(reader, log_frequency_LK, classes)

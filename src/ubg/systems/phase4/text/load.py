@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from ubg.params import AlignedNetwork
-from ubg.systems.aligned.model import AlignedModel
+from ubg.params import Phase4Network
+from ubg.retrieval.contract import TokenModel
 from ubg.systems.phase4.folder import (
     ADVICE,
     VQGAN,
@@ -21,7 +21,7 @@ from ubg.systems.phase4.text.model import TextModel
 from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
 
 
-def load_text(retrieval: AlignedModel, network: AlignedNetwork, folder: Path) -> TextModel:
+def load_text(retrieval: TokenModel, network: Phase4Network, folder: Path) -> TextModel:
     """The model whose branch is in `folder`, in evaluation mode, on the device of `retrieval`.
 
     Raises:
@@ -45,7 +45,7 @@ def load_text(retrieval: AlignedModel, network: AlignedNetwork, folder: Path) ->
     return model.to(next(retrieval.parameters()).device)
 
 
-def load_score(retrieval: AlignedModel, network: AlignedNetwork, folder: Path) -> LikelihoodScore:
+def load_score(retrieval: TokenModel, network: Phase4Network, folder: Path) -> LikelihoodScore:
     """The second score of the branch in `folder`.
 
     Raises:

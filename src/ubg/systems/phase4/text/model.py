@@ -5,8 +5,8 @@ from torch import Tensor
 from ubg.losses.generation import generation_loss
 from ubg.losses.generation_itc import generation_itc_loss
 from ubg.params import Generation
+from ubg.retrieval.contract import TokenModel
 from ubg.runtime.distributed import gather_features, gather_labels, mean_of_means
-from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.phase4.model import GenerativeModel
 from ubg.systems.phase4.text.likelihood import CaptionLikelihood, evidence_of_images
 
@@ -18,11 +18,10 @@ class TextModel(GenerativeModel):
     dimension, L places, K classes of codes.
     """
 
+    retrieval: TokenModel
     generator: CaptionLikelihood
 
-    def __init__(
-        self, retrieval: AlignedModel, generator: CaptionLikelihood, generation: Generation
-    ):
+    def __init__(self, retrieval: TokenModel, generator: CaptionLikelihood, generation: Generation):
         super().__init__(retrieval, generator)
         self.label_smoothing = generation.label_smoothing
         self.contrast_scale = None if generation.contrast is None else generation.contrast_scale
@@ -35,14 +34,7 @@ class TextModel(GenerativeModel):
         Args:
             batch: as for retrieval, and `code_classes`, long [B, L].
         """
-        retrieval = self.retrieval
-        image_BD = retrieval.encode_image(batch["images"])
-        features_BTC, mask_BT = retrieval.text_features(
-            batch["caption_ids_t5"], batch["caption_attn_mask_t5"]
-        )
-        pooled_BC = retrieval.pool_text_features(features_BTC, mask_BT)
-        losses = retrieval.losses(image_BD, retrieval.embed_text(pooled_BC), batch["pids"])
-
+        losses, features_BTC, mask_BT, pooled_BC = self.retrieval.read(batch)
         if self.shuffle_captions:
             half = len(mask_BT) // 2
             features_BTC, mask_BT, pooled_BC = (

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ubg.params import AlignedNetwork
+from ubg.params import Phase4Network
+from ubg.retrieval.contract import TokenModel
 from ubg.retrieval.encode import Features, Split
-from ubg.systems.aligned.model import AlignedModel
 from ubg.systems.phase4.codes import open_tokens, training_ids
 from ubg.systems.phase4.folder import write_generator
 from ubg.systems.phase4.schedule import gen_loss_weight
@@ -25,17 +25,17 @@ from ubg.vqgan.codes.store import VQ_TOKENS
 from ubg.vqgan.model.folder import VQGAN_FOLDER
 
 
-def add_text_branch(run: Run, retrieval: Task, network: AlignedNetwork) -> Task:
+def add_text_branch(run: Run, retrieval: Task, network: Phase4Network) -> Task:
     """The task of `retrieval` with the branch beside it."""
-    params, generation = run.params, run.params.generation
-    assert isinstance(retrieval.model, AlignedModel)
+    params, generation, beside = run.params, run.params.generation, retrieval.model
+    assert isinstance(beside, TokenModel)
     tokens = run.read(open_tokens, run.pack)
     classes = cluster_codes(run.read(read_codebook, VQGAN_FOLDER), generation.clusters)
     targets = ClassTargets(tokens, classes.of_code_V)
     count = len(classes.representative_K)
     known_NL = classes.of_code_V.numpy()[training_ids(tokens, run.table)]
     log_frequency_LK = smoothed(log_frequencies(known_NL, count), generation.label_smoothing)
-    likelihood = build_likelihood(retrieval.model, network, generation, log_frequency_LK, classes)
+    likelihood = build_likelihood(beside, network, generation, log_frequency_LK, classes)
 
     def loss_weights(epochs: float) -> dict[str, float]:
         weight = gen_loss_weight(params.gen_weight, generation.warmup_epochs, epochs)
@@ -45,9 +45,11 @@ def add_text_branch(run: Run, retrieval: Task, network: AlignedNetwork) -> Task:
         return weights
 
     branch = TextBranch(
-        TextModel(retrieval.model, likelihood, generation),
+        TextModel(beside, likelihood, generation),
         targets,
-        hold_out(run.table, targets, retrieval.tokenizer, network.max_tokens),
+        hold_out(
+            run.table, targets, retrieval.tokenizer, network.max_tokens, beside.caption_fields
+        ),
         run.pack,
         loss_weights(generation.warmup_epochs),
         generation.score_share,
