@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ubg.library import TrainedModel
 
 BATCH_SIZE = 64
-BATCHES_AHEAD = 2  # that are read while one is encoded: all pixels that are in memory
+BATCHES_AHEAD = 2  # that are read while a GPU encodes one: all pixels that are in memory
 SECONDS = 2.0  # of work that a killed process loses at most, but for one batch
 
 
@@ -82,6 +82,9 @@ def _read_batches(
     jobs: Sequence[Job], trained: "TrainedModel"
 ) -> Iterator[tuple[Sequence[Job], list[Picture]]]:
     size = trained.network.image
+    # On CPU all cores read, then all encode: the threads of a product wait for each other, and a
+    # core that reads in between keeps the others waiting.
+    ahead = 0 if trained.device.type == "cpu" else BATCHES_AHEAD
     batches = [jobs[start : start + BATCH_SIZE] for start in range(0, len(jobs), BATCH_SIZE)]
     waiting: deque[tuple[Sequence[Job], list[Future[Picture]]]] = deque()
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -97,7 +100,7 @@ def _read_batches(
                     ],
                 )
             )
-            if len(waiting) > BATCHES_AHEAD:
+            if len(waiting) > ahead:
                 yield _finished(waiting.popleft())
         while waiting:
             yield _finished(waiting.popleft())
