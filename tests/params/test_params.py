@@ -149,7 +149,7 @@ FAULTS = [
                 ".mask_ratio.1: 1.5",
                 "equal to 1",
             ),
-            ("beside: phase3", "beside: irra", ".beside: 'irra'", "'phase2' or 'phase3'"),
+            ("beside: phase3", "beside: clip_mer", ".beside: 'clip_mer'", "'phase2' or 'phase3'"),
             (
                 "condition: text((.*\n)+?)  beside: phase3",
                 r"condition: joint\1  beside: phase1",

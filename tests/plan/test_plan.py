@@ -19,7 +19,7 @@ from tiny_checkpoints import (
     save_open_clip,
     transformers_clip,
 )
-from tiny_models import tiny_generation, tiny_scale
+from tiny_models import text_generation, tiny_generation, tiny_scale
 from torch import nn
 from transformers import CLIPTextModel, CLIPVisionModel, SiglipVisionModel, T5EncoderModel
 
@@ -173,6 +173,14 @@ def test_plan_of_each_system(system):
     lines = plan_lines([plan, plan], params, CPU)
     assert len({len(line) for line in lines[4:] if line.endswith("  4")}) == 1
     assert any(line.startswith("  vision") for line in lines)
+
+
+def test_a_branch_beside_another_system_is_planned_with_its_towers():
+    alone = tiny_params()
+    params = alone.model_copy(update={"generation": text_generation(beside="irra")})
+    expected = plan_system("irra", alone, CPU).parameters
+    found = plan_system("phase4", params, CPU).parameters
+    assert found == expected | {"generator": found["generator"]}
 
 
 def test_processes_share_the_batch_and_an_epoch_is_the_samplers():

@@ -15,13 +15,12 @@ class GenerativeModel(RetrievalModel):
     Retrieval comes first in every step, so that its random draws are those without the branch.
     """
 
-    inner = ("retrieval",)
-
     def __init__(self, retrieval: TokenModel, generator: nn.Module):
         super().__init__()
         self.retrieval = retrieval
         self.normalisation = retrieval.normalisation
         self.caption_fields = retrieval.caption_fields
+        self.inner = ("retrieval", *retrieval.inner)
         self.per_identity = tuple(f"retrieval.{name}" for name in retrieval.per_identity)
         self.generator = generator
 
