@@ -28,6 +28,9 @@ def clothing_match_loss(
 
     Returns:
         Scalar, float32; 0 where nothing matches.
+
+    Raises:
+        ValueError: there is no image.
     """
     same_NN = outfits[:, None] == outfits[None, :]
     same_NN = same_NN | (captions[:, None] == captions[None, :])

@@ -17,6 +17,9 @@ def decouple_loss(first: Tensor, second: Tensor) -> Tensor:
 
     Returns:
         Scalar, float32, 0 to 1.
+
+    Raises:
+        ValueError: there are no samples.
     """
     return (unit_rows(first) * unit_rows(second)).sum(dim=1).abs().mean()
 

@@ -1,7 +1,10 @@
 """Cross-entropy of predicted VQ codes."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ubg.losses.matching import wide
 
 IGNORED = -100
 
@@ -16,7 +19,11 @@ def generation_loss(logits: Tensor, target_ids: Tensor, label_smoothing: float =
         logits: [P, V], scores of the codes at P positions.
         target_ids: long [P]; IGNORED where nothing is to be predicted.
         label_smoothing: s, in [0, 1).
+
+    Returns:
+        Scalar, float32; 0 where nothing is to be predicted.
     """
-    return F.cross_entropy(
-        logits.float(), target_ids, ignore_index=IGNORED, label_smoothing=label_smoothing
+    loss = F.cross_entropy(
+        wide(logits), target_ids, ignore_index=IGNORED, label_smoothing=label_smoothing
     )
+    return torch.where((target_ids != IGNORED).any(), loss, 0.0).float()

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ubg.losses.matching import require_rows, wide
+
 
 def generation_itc_loss(evidence: Tensor, scale: float, pids: Tensor | None = None) -> Tensor:
     """Symmetric InfoNCE on what captions say of images.
@@ -21,12 +23,16 @@ def generation_itc_loss(evidence: Tensor, scale: float, pids: Tensor | None = No
     Returns:
         Scalar, float32: mean of the text-to-image and the image-to-text cross-entropy.
 
+    Raises:
+        ValueError: there are no samples.
+
     Source: for several positives, Khosla et al., "Supervised Contrastive Learning", arXiv
     2004.11362, equation 2.
     """
-    logits = scale * evidence.float()
+    require_rows("evidence", evidence)
+    logits = scale * wide(evidence)
     labels = torch.arange(len(logits), device=logits.device)
     if pids is not None:
-        same_NN = (pids[:, None] == pids[None, :]).float()
+        same_NN = (pids[:, None] == pids[None, :]).to(logits)
         labels = same_NN / same_NN.sum(dim=1, keepdim=True)  # as many in a column as in its row
-    return (cross_entropy(logits, labels) + cross_entropy(logits.T, labels)) / 2
+    return ((cross_entropy(logits, labels) + cross_entropy(logits.T, labels)) / 2).float()

@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ubg.losses.matching import require_rows, wide
+
 
 def id_loss(image_logits: Tensor, text_logits: Tensor, pids: Tensor) -> Tensor:
     """Mean of the image and the text cross-entropy of a classifier that both sides share.
@@ -15,9 +17,13 @@ def id_loss(image_logits: Tensor, text_logits: Tensor, pids: Tensor) -> Tensor:
     Returns:
         Scalar, float32.
 
+    Raises:
+        ValueError: there are no samples.
+
     Source: Zheng et al., "Dual-Path Convolutional Image-Text Embeddings with Instance Loss",
     arXiv 1711.05535.
     """
-    image_loss = cross_entropy(image_logits.float(), pids)
-    text_loss = cross_entropy(text_logits.float(), pids)
-    return (image_loss + text_loss) / 2
+    require_rows("logits", image_logits)
+    image_loss = cross_entropy(wide(image_logits), pids)
+    text_loss = cross_entropy(wide(text_logits), pids)
+    return ((image_loss + text_loss) / 2).float()

@@ -24,6 +24,9 @@ def info_nce_loss(
         Scalar, float32: mean of the image-to-text and the text-to-image cross-entropy; 0 where
         nothing matches.
 
+    Raises:
+        ValueError: there is no image or no text.
+
     Source: Khosla et al., "Supervised Contrastive Learning", arXiv 2004.11362, equation 2.
     """
     cosine_NM = float32_product(unit_rows(image_features), unit_rows(text_features))

@@ -18,6 +18,9 @@ def itc_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor 
     Returns:
         Scalar, float32: mean of the image-to-text and the text-to-image cross-entropy.
 
+    Raises:
+        ValueError: there are no pairs.
+
     Source: Radford et al., "Learning Transferable Visual Models From Natural Language
     Supervision", arXiv 2103.00020, figure 3.
     """

@@ -2,8 +2,11 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+
+from ubg.losses.matching import wide
 
 
 def mlm_loss(
@@ -14,7 +17,7 @@ def mlm_loss(
     Args:
         logits_PV: [P, V], scores of the vocabulary.
         target_ids_P: long [P], the tokens that were there before masking.
-        reduction: over the positions; the mean over none is NaN.
+        reduction: over the positions; the sum and the mean over none are 0.
 
     Returns:
         Scalar, float32.
@@ -22,4 +25,5 @@ def mlm_loss(
     Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
     Understanding", arXiv 1810.04805, section 3.1.
     """
-    return cross_entropy(logits_PV.float(), target_ids_P, reduction=reduction)
+    loss = cross_entropy(wide(logits_PV), target_ids_P, reduction=reduction)
+    return torch.where((target_ids_P >= 0).any(), loss, 0.0).float()

@@ -34,8 +34,11 @@ def sdm_loss(
         text_image_ids: [M], image that each text describes; `image_ids` where not given.
 
     Returns:
-        Scalar, float32. Each image needs a text of its identity and each text an image; a row
-        without a match gives NaN.
+        Scalar, float32. An image without a text of its identity, or a text without an image, has
+        no term of its own and is a negative of the others; 0 where nothing matches.
+
+    Raises:
+        ValueError: there is no image or no text.
 
     Source: Jiang and Ye, "Cross-Modal Implicit Relation Reasoning and Aligning for Text-to-Image
     Person Retrieval", arXiv 2303.12501.

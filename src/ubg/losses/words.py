@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from ubg.losses.matching import wide
+
 
 def words_loss(logits: Tensor, words: Tensor) -> Tensor:
     """Mean cross-entropy of guessing the words of a caption, each as likely.
@@ -14,6 +16,6 @@ def words_loss(logits: Tensor, words: Tensor) -> Tensor:
         Scalar, float32: ln V for logits of 0; 0 where no caption has any word.
     """
     count_N = words.sum(dim=1)
-    log_p_NV = logits.float().log_softmax(dim=1) * words
+    log_p_NV = wide(logits).log_softmax(dim=1) * words
     entropy_N = -log_p_NV.sum(dim=1) / count_N.clamp(min=1)
-    return entropy_N.sum() / (count_N > 0).sum().clamp(min=1)
+    return (entropy_N.sum() / (count_N > 0).sum().clamp(min=1)).float()
