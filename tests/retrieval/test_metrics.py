@@ -379,6 +379,111 @@ def test_features_that_are_no_real_numbers_are_refused(dtype):
         retrieval_metrics(features, np.eye(3, 2), np.arange(3), np.arange(3))
 
 
+@pytest.mark.parametrize("length", ["1e-4000", "1e-320", "1e320", "1e4000"])
+def test_rows_of_long_doubles_are_ranked_by_their_direction(length):
+    if np.finfo(np.longdouble).maxexp < 16384:
+        pytest.skip("no longer than float64 here")
+    rng = np.random.default_rng(0)
+    queries, gallery = rng.normal(size=(6, 4)), rng.normal(size=(9, 4))
+    pids = np.arange(6), np.arange(9) % 6
+    length = np.longdouble(length)
+    found = retrieval_metrics(queries * length, gallery * length, *pids)
+    assert found == retrieval_metrics(queries, gallery, *pids)
+
+
+ROWS, ROW_PIDS = torch.eye(3) + 0.1, torch.arange(3)
+MASK = np.arange(3) == 1
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        ROWS.half().requires_grad_(),
+        ROWS.to(torch.float8_e4m3fn),
+        torch.complex(ROWS, -ROWS).conj().imag,  # a view that is to be negated
+        list(ROWS),
+        np.ma.array(ROWS.numpy()),
+        ROWS.numpy().astype(">f4"),
+        (10 * ROWS).int(),
+    ],
+)
+def test_whatever_holds_real_numbers_is_taken(features):
+    found = relevant_ranks(features, ROWS, ROW_PIDS, ROW_PIDS)
+    np.testing.assert_array_equal(found.ranks, [1, 1, 1])
+
+
+class NoArray:
+    def __array__(self, *_):
+        raise TypeError("it will not\nbe one")
+
+
+NOT_DENSE = [
+    lambda: ROWS.to_sparse(),
+    lambda: ROWS.to_sparse_csr(),
+    lambda: ROWS.to("meta"),
+    lambda: torch.quantize_per_tensor(ROWS, 0.1, 0, torch.qint8),
+    lambda: torch.nested.nested_tensor([ROWS[0], ROWS[1, :2]]),
+    lambda: torch.masked.masked_tensor(ROWS, ROWS > 0.5),
+    lambda: [row.requires_grad_() for row in ROWS.clone()],
+    lambda: [[1.0, 2.0], [1.0]],
+    lambda: NoArray(),
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of kinds of tensors that it may yet change
+@pytest.mark.parametrize("make", NOT_DENSE)
+def test_what_is_no_dense_array_is_one_line(make):
+    values = make()
+    for name, arguments in {
+        "query_features": (values, ROWS, ROW_PIDS, ROW_PIDS),
+        "gallery_pids": (ROWS, ROWS, ROW_PIDS, values),
+    }.items():
+        with pytest.raises(ValueError, match=f"{name}: a .* that is no dense array") as error:
+            retrieval_metrics(*arguments)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=r"added_TI: a .* that is no dense array"):
+        bidirectional_ranks(ROWS, ROWS, ROW_PIDS, ROW_PIDS, values)
+
+
+@pytest.mark.parametrize("of_rows", [False, True])
+def test_masked_values_are_refused_and_not_taken_for_values(of_rows):
+    rows = np.ma.array(ROWS.numpy(), mask=[MASK, MASK, MASK])
+    pids = np.ma.array(ROW_PIDS.numpy(), mask=MASK)
+    masked = list(rows) if of_rows else rows
+    message = "some values are masked; fill them, or leave their rows out"
+    with pytest.raises(ValueError, match=f"query_features: {message}"):
+        retrieval_metrics(masked, ROWS, ROW_PIDS, ROW_PIDS)
+    with pytest.raises(ValueError, match=f"gallery_pids: {message}"):
+        retrieval_metrics(ROWS, ROWS, ROW_PIDS, list(pids) if of_rows else pids)
+    with pytest.raises(ValueError, match=f"added_TI: {message}"):
+        bidirectional_ranks(ROWS, ROWS, ROW_PIDS, ROW_PIDS, masked)
+
+
+@pytest.mark.parametrize(
+    "pids",
+    [
+        np.full(3, np.nan),
+        ROW_PIDS.float(),
+        ROW_PIDS.bool(),
+        np.array([0, 1, None]),
+        np.array([0, 1, 2**64]),
+        np.array(["0", "1", "2"]),
+        ROW_PIDS.numpy().astype("m8[s]"),
+        np.int64(3),
+    ],
+)
+def test_ids_that_are_no_integers_are_refused(pids):
+    with pytest.raises(ValueError, match=r"query_pids: .* give one integer per row"):
+        retrieval_metrics(ROWS, ROWS, pids, ROW_PIDS)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "m8[s]", "<U3", object, "bool"])
+def test_a_second_score_of_no_real_numbers_is_refused(dtype):
+    added = np.ones((3, 3), int).astype(dtype)
+    with pytest.raises(ValueError, match=r"added_TI: .* are no numbers; give real ones"):
+        bidirectional_ranks(ROWS, ROWS, ROW_PIDS, ROW_PIDS, added)
+
+
 def test_ids_beyond_64_bits_are_refused_and_do_not_wrap_around():
     pids = np.array([0, 1, 2**64 - 1], np.uint64)
     with pytest.raises(ValueError, match="query_pids: 18446744073709551615 does not fit"):

@@ -21,8 +21,8 @@ def retrieval_metrics(
         `{"r1", "r5", "r10", "map", "minp"}`, percent, over all Q queries.
 
     Raises:
-        ValueError: shapes that do not fit, a feature that is not finite, or a query without a
-            relevant item.
+        ValueError: shapes that do not fit, values that are masked, no dense array or no numbers, a
+            feature that is not finite, or a query without a relevant item.
     """
     return summarise(relevant_ranks(query_features, gallery_features, query_pids, gallery_pids))
 

@@ -51,11 +51,13 @@ def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor)
     """Check features [N, D] and pids [N], and bring the features into exact form.
 
     Raises:
-        ValueError: wrong shapes, pids that are no integers, or a feature that is not finite.
+        ValueError: what is no array of numbers or has masked values, wrong shapes, pids that are
+            no integers, or a feature that is not finite.
     """
     from ubg.retrieval.counting import encode_rows
 
-    features_ND, pids_N = _as_numpy(features), _as_numpy(pids)
+    features_ND = _real_numbers(f"{name}_features", features)
+    pids_N = _as_numpy(f"{name}_pids", pids)
     if features_ND.ndim != 2 or 0 in features_ND.shape:
         raise ValueError(f"{name}_features: shape {features_ND.shape}; give [rows, dimensions]")
     if pids_N.shape != features_ND.shape[:1] or pids_N.dtype.kind not in "iu":
@@ -63,12 +65,9 @@ def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor)
             f"{name}_pids: shape {pids_N.shape} of {pids_N.dtype} for {len(features_ND)} rows of "
             f"{name}_features; give one integer per row"
         )
-    if features_ND.dtype.kind not in "fiu":
-        raise ValueError(f"{name}_features: {features_ND.dtype} are no numbers; give real ones")
     if pids_N.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name}_pids: {pids_N.max()} does not fit 64 bits; number them anew")
-    dtype = np.float32 if features_ND.dtype == np.float32 else np.float64
-    features_ND = _of_safe_length(np.ascontiguousarray(features_ND, dtype))
+    features_ND = np.ascontiguousarray(_in_range(features_ND))
     codes_ND = np.empty(features_ND.shape, np.int32)
     rounded_ND = np.empty(features_ND.shape, np.float32)
     parts = split(len(features_ND))
@@ -83,10 +82,17 @@ def read_side(name: str, features: Array, pids: Array, pool: ThreadPoolExecutor)
     return Side(name, codes_ND, rounded_ND, pids_N.astype(np.int64))
 
 
-def _of_safe_length(features_ND: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The rows, at another length where their squares would be no normal float64."""
+def _in_range(features_ND: NDArray[Any]) -> NDArray[np.floating]:
+    """The rows in float32 if they are, else in float64, in which their squares are normal too."""
     if features_ND.dtype == np.float32:
         return features_ND
+    if features_ND.dtype.itemsize <= 8:
+        features_ND = features_ND.astype(np.float64, copy=False)
+    return _of_safe_length(features_ND).astype(np.float64, copy=False)
+
+
+def _of_safe_length(features_ND: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The rows, at another length where their squares would be no normal float64."""
     largest_N = np.abs(features_ND).max(axis=1)
     unsafe_N = ((largest_N < 1e-140) & (largest_N > 0)) | (largest_N > 1e140)
     unsafe_N &= np.isfinite(largest_N)
@@ -101,11 +107,12 @@ def read_added(added_TI: "Array | None", texts: int, images: int) -> NDArray[np.
     """Check a second score [T, I]; [0, 0] for none.
 
     Raises:
-        ValueError: wrong shape, or a score that is not finite or beyond `MAX_ADDED`.
+        ValueError: what is no array of numbers or has masked values, wrong shape, or a score that
+            is not finite or beyond `MAX_ADDED`.
     """
     if added_TI is None:
         return np.empty((0, 0), np.float32)
-    added = _as_numpy(added_TI)
+    added = _real_numbers("added_TI", added_TI)
     if added.shape != (texts, images):
         raise ValueError(
             f"added_TI: shape {added.shape} for {texts} texts and {images} images; give one score "
@@ -214,7 +221,32 @@ def _largest_product(dimensions: int) -> float:
     return float((1 + np.sqrt(dimensions) * 2.0**-27) ** 2)
 
 
-def _as_numpy(values: Array) -> NDArray[Any]:
+def _real_numbers(name: str, values: Array) -> NDArray[Any]:
+    numbers = _as_numpy(name, values)
+    if numbers.dtype.kind not in "fiu":
+        raise ValueError(f"{name}: {numbers.dtype} are no numbers; give real ones")
+    return numbers
+
+
+def _as_numpy(name: str, values: Array) -> NDArray[Any]:
+    """An array, or one of what a dense tensor holds.
+
+    Raises:
+        ValueError: some values are masked, or there is no such array.
+    """
+    rows = values if isinstance(values, list | tuple) else [values]
+    if any(np.ma.is_masked(row) for row in rows):
+        raise ValueError(f"{name}: some values are masked; fill them, or leave their rows out")
+    try:
+        return _plain(values)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}: a {type(values).__name__} that is no dense array; give a NumPy array or a "
+            "dense tensor"
+        ) from error
+
+
+def _plain(values: Array) -> NDArray[Any]:
     if "torch" not in sys.modules:
         return np.asarray(values)
     import torch
@@ -224,4 +256,4 @@ def _as_numpy(values: Array) -> NDArray[Any]:
     values = values.detach().cpu()
     if values.is_floating_point() and values.itemsize < 4:
         values = values.float()  # NumPy has no bfloat16
-    return values.numpy()
+    return values.numpy(force=True)  # also of a view that is to be negated

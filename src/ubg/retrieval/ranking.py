@@ -91,8 +91,8 @@ def relevant_ranks(
         gallery_pids: [G], integers.
 
     Raises:
-        ValueError: shapes that do not fit, a feature that is not finite, or a query without a
-            relevant item.
+        ValueError: shapes that do not fit, values that are masked, no dense array or no numbers, a
+            feature that is not finite, or a query without a relevant item.
     """
     with ThreadPoolExecutor(thread_count()) as pool:
         queries = read_side("query", query_features, query_pids, pool)
