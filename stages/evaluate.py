@@ -6,7 +6,7 @@ from ubg.systems import system_named, system_names
 
 
 def main(system: str) -> None:
-    """Write `metrics/<system>.json` and `plots/<system>/evaluation`."""
+    """Write `metrics/<system>.json`, `plots/<system>/evaluation` and the model's calibration."""
     from ubg.params import load_params
 
     params = load_params()

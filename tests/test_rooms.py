@@ -41,6 +41,8 @@ ROOMS = [
     "vqgan/codes",
     "systems",
     "trained.py",
+    "model_fingerprint.py",
+    "calibration.py",
     "library.py",
     "search",
     "foils",

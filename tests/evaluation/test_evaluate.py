@@ -1,6 +1,7 @@
 """What is written of a system: by its embeddings alone, and by both scores where it has two."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tiny_models import tiny_scale
 from tiny_trained import ToyScore, save_untrained
 
+from ubg.calibration import read_calibration
 from ubg.data.annotations.table import read_annotations
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
@@ -20,6 +22,8 @@ from ubg.evaluation.queries import read_queries
 from ubg.foils.cases import FOILS
 from ubg.foils.making.exchanged import make_exchanged_foils
 from ubg.params import load_params
+from ubg.runtime.files import write_json
+from ubg.search.command import main as ubg_command
 from ubg.systems import system_named
 from ubg.trained import load_trained
 
@@ -54,6 +58,7 @@ def params(cuhk_root, tmp_path, monkeypatch):
 
 def give_a_second_score(monkeypatch):
     score = ToyScore()
+    write_json(f"models/{SYSTEM}_generator/config.json", {"what": "a second score reads"})
     declared = replace(system_named(SYSTEM), code_score=lambda trained, folder: score)
     monkeypatch.setattr(f"ubg.systems.{SYSTEM}.system.SYSTEM", declared)
     return score
@@ -159,3 +164,33 @@ def test_images_dropped_as_broken_may_leave_distractors(params, cuhk_root):
     pack_images(table, cuhk_root / "imgs", size, Path("data/images"))
     metrics, _ = evaluate(params)
     assert metrics["test"]["distractors"] == {"images": 1, "identities": 1}
+
+
+@pytest.mark.parametrize("options", [[], ["--both-scores"]])
+def test_search_needs_no_command_to_calibrate_and_that_finds_the_same(
+    params, monkeypatch, capsys, options
+):
+    def ubg(*arguments):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["ubg", *arguments])
+        ubg_command()
+        return capsys.readouterr().out
+
+    if options:
+        give_a_second_score(monkeypatch)
+    evaluate(params)
+    model = f"models/{SYSTEM}"
+    ubg("index", "cuhk/imgs", "--model", model, "--gallery", "gallery", *options)
+    sentence = ("search", "gallery", "a man in a red coat", "--json", *options)
+    found = json.loads(ubg(*sentence))
+    assert found["nobody_fits"] is not None
+
+    ubg("calibrate", "gallery", "--data", "data")
+    by_evaluation = read_calibration(Path(f"{model}_calibration.json"))
+    by_command = read_calibration(Path("gallery/calibration.json"))
+    scores = {"cosine", "both"}
+    assert by_evaluation.model_dump(exclude=scores) == by_command.model_dump(exclude=scores)
+    assert by_evaluation.cosine == pytest.approx(by_command.cosine, abs=1e-6)
+    assert by_evaluation.both == pytest.approx(by_command.both, abs=1e-6)
+    assert len(by_evaluation.both) == (len(by_evaluation.cosine) if options else 0)
+    assert json.loads(ubg(*sentence)) == found

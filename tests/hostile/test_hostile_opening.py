@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ubg.calibration import read_calibration
 from ubg.data.annotations.formats.text_file import open_text
 from ubg.data.images import decode
 from ubg.data.images.decode import decode_image, read_header
@@ -22,7 +23,6 @@ from ubg.foils.cases import read_cases
 from ubg.foils.measuring.results import read_results
 from ubg.params import load_params
 from ubg.runtime.opening import Kind, read_json
-from ubg.search.calibration import read_calibration
 from ubg.search.labels import read_labels
 from ubg.search.manifest import read_manifest
 from ubg.search.picture import open_picture
@@ -58,7 +58,7 @@ READERS = {
     "model.yaml": read_config,
     "labels.csv": read_labels,
     "manifest.json": lambda path: read_manifest(path.parent),
-    "calibration.json": lambda path: read_calibration(path.parent, None, False),
+    "calibration.json": read_calibration,
 }
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from miniatures import write_rstpreid
 
+from ubg.calibration import read_calibration
+from ubg.model_fingerprint import model_fingerprint
+
 REPOSITORY = Path(__file__).parents[2]
 SHRUNK = {
     "configs/datasets/synthpedes.yaml": {
@@ -104,6 +107,14 @@ def test_metrics_are_finite_percentages_and_figures_are_there(project, system):
     figures = {path.name for path in (project / "plots" / system / "evaluation").iterdir()}
     assert figures >= {"cmc.png", "cmc.json", "similarities.png", "best_queries.png", "foils.csv"}
     assert (project / "plots" / system / "training/plots/metrics/val_r1.tsv").read_text()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_search_is_told_how_scores_are_without_the_person(project, system):
+    measured = read_calibration(project / f"models/{system}_calibration.json")
+    assert measured.fingerprint == model_fingerprint(project / "models" / system)
+    assert len(measured.cosine) > 0
+    assert len(measured.both) == (len(measured.cosine) if system == "phase4" else 0)
 
 
 def test_nothing_is_left_to_do(project):

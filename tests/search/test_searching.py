@@ -12,8 +12,9 @@ from PIL import Image
 from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
 
 import ubg
+from ubg.calibration import Calibration, calibration_of, write_calibration
 from ubg.search.accelerating import build_file, open_file
-from ubg.search.calibration import Calibration, open_set_best, write_calibration
+from ubg.search.calibration import CALIBRATION
 from ubg.search.command import main
 from ubg.search.filters import Filter
 from ubg.search.gallery import Gallery
@@ -184,28 +185,65 @@ def test_parts_that_cancel_out_and_ids_of_nobody_are_refused(searcher):
         searcher.encode([Query(like=[99])])
 
 
-def test_the_best_scores_without_the_person():
-    scores = np.array([[0.9, 0.2, 0.1], [0.3, 0.8, 0.4], [0.5, 0.6, 0.7]])
-    best = open_set_best(scores, np.array([0, 1, 5]), np.array([0, 1, 1]))
-    assert best.tolist() == [0.2, 0.3, 0.7]
-    calibration = Calibration(fingerprint="x", images=2, cosine=best.tolist(), both=[])
-    shares = [calibration.share(score, False) for score in (0.1, 0.2, 0.25, 0.7, 0.71)]
-    assert shares == pytest.approx([1, 1, 2 / 3, 1 / 3, 0])
-
-
 def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
     _, second, *_ = find(searcher, Query.parse("a")).results
     fingerprint = searcher.gallery.manifest.fingerprint
     low = second.score + 1e-9
     for cosine, nobody in (([low, 0.99, 0.99, 0.99], True), ([low, low, low, 0.99], False)):
         measured = Calibration(fingerprint=fingerprint, images=9, cosine=cosine, both=[])
-        write_calibration(place / "gallery", measured)
+        write_calibration(place / "gallery" / CALIBRATION, measured)
         results = find(Searcher(searcher.gallery), Query.parse("a"))
         assert results.nobody_fits is nobody
         shares = [result.share_without_person for result in results.results[:2]]
         assert shares == [0.75 if nobody else 0.25, 1]
     assert find(Searcher(searcher.gallery), Query(like=[1])).nobody_fits is None
     assert searcher.calibration is None
+
+
+def test_the_gallerys_own_calibration_goes_before_that_of_the_model(place, searcher):
+    gallery, manifest = searcher.gallery, searcher.gallery.manifest
+    known = {"fingerprint": manifest.fingerprint, "codes": manifest.codes.fingerprint}
+
+    def measured(name, **changes):
+        values = known | {"images": 9, "cosine": [0.1], "both": [0.2]} | changes
+        path = place / "gallery" / CALIBRATION if name == "own" else calibration_of(place / "model")
+        write_calibration(path, Calibration(**values))
+
+    def found(both_scores):
+        calibration = Searcher(gallery, both_scores=both_scores).calibration
+        return calibration and calibration.images
+
+    for changes, cosine, both in (
+        ({"images": 9}, 9, 9),
+        ({"images": 8, "fingerprint": "of another model"}, None, None),
+        ({"images": 7, "codes": "of another second score"}, 7, None),
+        ({"images": 6, "both": []}, 6, None),
+        ({"images": 5, "cosine": [], "both": []}, None, None),
+        ({"images": 4}, 4, 4),
+    ):
+        measured("model", **changes)
+        assert (found(False), found(True)) == (cosine, both), changes
+    for changes, cosine, both in (
+        ({"images": 3, "both": [], "codes": None}, 3, 4),
+        ({"images": 2, "fingerprint": "of another model"}, 4, 4),
+        ({"images": 1, "codes": None}, 1, 1),
+    ):
+        measured("own", **changes)
+        assert (found(False), found(True)) == (cosine, both), changes
+
+
+@pytest.mark.parametrize("name", ["gallery/calibration.json", "model_calibration.json"])
+def test_a_damaged_calibration_is_a_line_that_names_it(place, monkeypatch, name):
+    monkeypatch.chdir(place)
+    (place / name).write_text('{"cosine": [')
+    monkeypatch.setattr(sys, "argv", ["ubg", "search", "gallery", "a man"])
+    with pytest.raises(SystemExit, match=rf"^error: .*{name}: cannot be read [^\n]*$"):
+        main()
+
+
+def test_a_model_may_be_named_from_within_its_folder(place, monkeypatch, capsys):
+    monkeypatch.chdir(place / "model")
+    run(monkeypatch, capsys, "search", "../gallery", "a man", "--model", ".")
 
 
 def test_an_engine_finds_the_same_with_what_came_after_it_was_made(place, searcher):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.calibration import calibrate, calibration_of, write_calibration
 from ubg.data.images.image_pack import IMAGES, ImagePack
 from ubg.data.prepared import NO_IMAGE, PREPARED, load_prepared
 from ubg.evaluation.cmc import chance_cmc, cmc_records, draw_cmc
@@ -34,12 +35,13 @@ SHEET_WORDS = {
 
 
 def evaluate_system(name: str, params: Params) -> None:
-    """Write `metrics/<name>.json`, its headline, and the figures in `plots/<name>/evaluation/`.
+    """Write `metrics/<name>.json`, its headline, `plots/<name>/evaluation/` and the calibration.
 
     The metrics are those of the weights selected on validation, for the test and the validation
     split; under "last" the same for the weights after the last epoch; and what the system measures
     besides retrieval. The figures and `queries.csv` are for the selected weights on test. Where the
-    system has a second score, the selected weights are measured by both scores too.
+    system has a second score, the selected weights are measured by both scores too. The calibration
+    is of the selected weights and the captions of the validation split, for search.
     """
     system = system_named(name)
     pack = ImagePack(IMAGES)
@@ -60,10 +62,10 @@ def evaluate_system(name: str, params: Params) -> None:
     with replace_folder(Path("plots") / name / "evaluation") as plots:
         draw_figures(plots, name, params.data.label, test, pack)
         foils = evaluate_foils(name, selected, score, pack, params, plots)
-    metrics: dict[str, Any] = {
-        "test": test.metrics(),
-        "val": measure(selected, "val", "selected", score).metrics(),
-    }
+    val = measure(selected, "val", "selected", score)
+    calibration = calibrate(val.split, val.features, val.added_TI, folder)
+    write_calibration(calibration_of(folder), calibration)
+    metrics: dict[str, Any] = {"test": test.metrics(), "val": val.metrics()}
     last = load_trained(folder, "last.safetensors")
     last.model.to(best_device())
     metrics["last"] = {split: measure(last, split, "last").metrics() for split in ("test", "val")}
@@ -72,7 +74,7 @@ def evaluate_system(name: str, params: Params) -> None:
     write_json(Path("metrics") / f"{name}.json", metrics)
     write_headline(name, headline(metrics, system.shown))
     print(metrics_lines("test", metrics["test"]))
-    print(f"written to metrics/{name}.json and plots/{name}/evaluation")
+    print(f"written to metrics/{name}.json, plots/{name}/evaluation and {folder}_calibration.json")
 
 
 def draw_figures(folder: Path, name: str, dataset: str, test: Measured, pack: ImagePack) -> None:

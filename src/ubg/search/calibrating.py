@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from ubg.calibration import Calibration, calibrate, write_calibration
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.prepared import load_prepared
 from ubg.retrieval.code_score import code_scores
 from ubg.retrieval.encode import encode_split, make_split
-from ubg.search.calibration import Calibration, open_set_best, write_calibration
+from ubg.search.calibration import CALIBRATION
 from ubg.search.database import writing
 from ubg.search.manifest import read_manifest
 from ubg.systems.contract import Trained
@@ -16,7 +15,7 @@ from ubg.systems.contract import Trained
 BATCH_SIZE = 64
 
 
-def calibrate(gallery: Path, model: Path | None, data: Path) -> Calibration:
+def calibrate_gallery(gallery: Path, model: Path | None, data: Path) -> Calibration:
     """Measure the best scores without the person, and keep them with the gallery.
 
     Args:
@@ -25,7 +24,7 @@ def calibrate(gallery: Path, model: Path | None, data: Path) -> Calibration:
         data: folder with `prepared` and `images`, as the pipeline makes them.
 
     Raises:
-        ValueError: a folder is missing, or the model is another one.
+        ValueError: a folder is missing, the model is another one, or the split has one person.
     """
     from ubg.trained import load_code_score, load_trained
 
@@ -43,22 +42,13 @@ def calibrate(gallery: Path, model: Path | None, data: Path) -> Calibration:
         trained.model.caption_fields,
     )
     features = encode_split(trained.model, split, pack, BATCH_SIZE)
-    cosine_QG = features.text_QD.numpy() @ features.image_GD.numpy().T
-    pids = split.text_pids, split.image_pids
-    both: list[float] = []
+    added_TI = None
     if manifest.codes is not None:
-        score = load_code_score(trained, folder)
-        both = open_set_best(
-            cosine_QG + code_scores(score, split, pack, BATCH_SIZE), *pids
-        ).tolist()
-    same_QG = split.text_pids[:, None] == split.image_pids[None, :]
-    calibration = Calibration(
-        fingerprint=manifest.fingerprint,
-        images=max(1, round(float(np.mean((~same_QG).sum(axis=1))))),
-        cosine=open_set_best(cosine_QG, *pids).tolist(),
-        both=both,
-    )
-    write_calibration(gallery, calibration)
+        added_TI = code_scores(load_code_score(trained, folder), split, pack, BATCH_SIZE)
+    calibration = calibrate(split, features, added_TI, folder)
+    if not calibration.cosine:
+        raise ValueError(f"{data}: its validation split has one person alone; give more data")
+    write_calibration(gallery / CALIBRATION, calibration)
     with writing(gallery):
         pass  # readers that are open see that there is something new
     return calibration

@@ -247,12 +247,12 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    from ubg.search.calibrating import calibrate
+    from ubg.search.calibrating import calibrate_gallery
     from ubg.search.place import Place
 
     place = Place.parse(arguments.gallery)
     place.require()
-    measured = calibrate(place.folder, arguments.model, arguments.data)
+    measured = calibrate_gallery(place.folder, arguments.model, arguments.data)
     print(
         f"{len(measured.cosine):,} sentences, each among {measured.images:,} images of other "
         f"persons; median of their best scores {measured.cosine[len(measured.cosine) // 2]:.3f}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
 from ubg.runtime.locks import locked
 from ubg.search.database import create_database, reading, writing
 from ubg.search.encoding import Job, encode_pictures
@@ -16,8 +17,6 @@ from ubg.search.manifest import (
     MANIFEST,
     Codes,
     Manifest,
-    codes_fingerprint,
-    model_fingerprint,
     read_manifest,
     write_manifest,
 )

@@ -1,18 +1,17 @@
-"""What a gallery was made with: `manifest.json`, and the fingerprint of a model."""
+"""What a gallery was made with: `manifest.json`."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ubg.runtime.files import file_fingerprint, fingerprint, write_json
+from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
+from ubg.runtime.files import write_json
 from ubg.runtime.opening import Kind, read_bytes
 
 MANIFEST = "manifest.json"
 FORMAT: Literal[1] = 1
 VectorType: TypeAlias = Literal["float32", "float16"]
-# Raise it when images are read, turned or resized in another way than before.
-PREPROCESSING = 1
 
 
 class Codes(BaseModel):
@@ -100,32 +99,3 @@ def read_manifest(gallery: Path) -> Manifest:
 def write_manifest(gallery: Path, manifest: Manifest) -> None:
     """Write it whole or not at all."""
     write_json(gallery / MANIFEST, manifest.model_dump())
-
-
-def model_fingerprint(model: Path) -> str:
-    """Of the selected weights, config and tokenizer of a model, and of how images are read.
-
-    Raises:
-        ValueError: the folder holds no model.
-    """
-    return fingerprint(PREPROCESSING, _files(model))
-
-
-def codes_fingerprint(model: Path) -> str:
-    """Of what the second score of a model reads, which lies beside its folder.
-
-    Raises:
-        ValueError: there is nothing.
-    """
-    return fingerprint(_files(model.with_name(f"{model.name}_generator")))
-
-
-def _files(folder: Path) -> list[tuple[str, str]]:
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    if not paths:
-        raise ValueError(f"{folder}: has no files; name the folder of a trained model")
-    return [
-        (path.relative_to(folder).as_posix(), file_fingerprint(path))
-        for path in paths
-        if path.name != "last.safetensors" and not path.name.startswith(".")
-    ]

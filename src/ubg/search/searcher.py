@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.search.calibration import USUAL, read_calibration
+from ubg.calibration import Calibration
+from ubg.search.calibration import USUAL, find_calibration
 from ubg.search.engines.contract import SPARE, Index
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry, Gallery
@@ -97,11 +98,11 @@ class Searcher:
         """
         import ubg
 
-        folder = Path(model_folder or gallery.manifest.model)
+        self._folder = folder = Path(model_folder or gallery.manifest.model)
         gallery.manifest.require(folder, both_scores)
         self.gallery, self.both_scores = gallery, both_scores
         self.model = ubg.load(folder, device, both_scores)
-        self.calibration = read_calibration(gallery.path, gallery.manifest, both_scores)
+        self.calibration = self._find_calibration(gallery)
 
         self._engine: Index | None = None
         self._newest = 0
@@ -119,8 +120,11 @@ class Searcher:
         """The same model on the gallery as it is now."""
         other = copy(self)
         other.gallery = gallery = Gallery.open(self.gallery.path)
-        other.calibration = read_calibration(gallery.path, gallery.manifest, self.both_scores)
+        other.calibration = self._find_calibration(gallery)
         return other
+
+    def _find_calibration(self, gallery: Gallery) -> Calibration | None:
+        return find_calibration(gallery.path, gallery.manifest, self._folder, self.both_scores)
 
     def encode(self, queries: Sequence[Query]) -> Encoded:
         """Queries as vectors, in one pass for all their texts and one for all their images.
