@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 
 from ubg.calibration import read_calibration
+from ubg.comparison.curves import read_curves
+from ubg.comparison.system_metrics import read_metrics
 from ubg.data.annotations.formats.text_file import open_text
 from ubg.data.images import decode
 from ubg.data.images.decode import decode_image, read_header
@@ -22,12 +24,21 @@ from ubg.evaluation.queries import read_queries
 from ubg.foils.cases import read_cases
 from ubg.foils.measuring.results import read_results
 from ubg.params import load_params
+from ubg.plan.plan import training_set
+from ubg.report.cost import stage_costs, weights
+from ubg.report.dataset import read_markdown, read_report
+from ubg.report.origin import locked_files
+from ubg.report.pictures import sheet_uri
+from ubg.runtime.checkpoint import load_state
+from ubg.runtime.files import file_fingerprint
 from ubg.runtime.opening import Kind, read_json
 from ubg.search.labels import read_labels
 from ubg.search.manifest import read_manifest
 from ubg.search.picture import open_picture
 from ubg.search.serving.pictures import uploaded_picture
+from ubg.towers.pretrained import read_config as read_tower
 from ubg.towers.sources import read_state_dict
+from ubg.vqgan.codes.store import VqTokens
 from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
 from ubg.vqgan.model.taming import read_config
 
@@ -42,6 +53,19 @@ ROW = '"train",0,1,0,"a.jpg",0,"A man."\n'
 def open_annotations(path):
     with open_text(path) as file:
         file.read()
+
+
+def plan_custom(path):
+    """The size of a data set without published counts."""
+    params = load_params(ROOT)
+    data = params.data.model_copy(update={"synthpedes": None, "counts": {}})
+    training_set(params.model_copy(update={"data": data}), path)
+
+
+def read_lock(path):
+    (path.parent / "dvc.yaml").write_text("stages: {a: {cmd: a}}")
+    (path.parent / "params.yaml").write_text("{}")
+    locked_files(path.parent)
 
 
 READERS = {
@@ -59,7 +83,23 @@ READERS = {
     "labels.csv": read_labels,
     "manifest.json": lambda path: read_manifest(path.parent),
     "calibration.json": read_calibration,
+    "report.json": read_report,
+    "prepared.json": plan_custom,
+    "report.md": read_markdown,
+    "val_r1.tsv": lambda path: read_curves(path.parent),
+    "irra.json": lambda path: read_metrics(path.parent, ["irra"]),
+    "sheet.png": sheet_uri,
+    "dvc.lock": read_lock,
+    "weights.safetensors": weights,
+    "state.pt": load_state,
+    "codes.h5": VqTokens,
+    "file": file_fingerprint,
 }
+TEXTS = {  # those of them that are texts, by how one is nested deeply
+    "[": [*(name for name in READERS if name.endswith(".json")), "model.yaml", "dvc.lock"],
+    "": [*(name for name in READERS if name.endswith((".csv", ".tsv"))), "report.md"],
+}
+TEXTS["["].remove("reid_raw.json")  # opened alone here
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -86,6 +126,61 @@ def test_a_file_larger_than_its_kind_is_not_read(tmp_path, name):
     with pytest.raises(ValueError, match=r"has 137,438,953,473 bytes, more than") as caught:
         READERS[name](tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", TEXTS["["])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 50_000, "[" * 500 + "]" * 500])
+def test_deep_nesting_is_refused_in_one_line(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    refuses_in_one_line(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", [*TEXTS["["], *TEXTS[""]])
+def test_what_is_not_utf_8_is_refused_in_one_line(tmp_path, name):
+    (tmp_path / name).write_bytes(b"caf\xe9, \xff\xfe" * 10)
+    refuses_in_one_line(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", sorted(READERS.keys() - {"file", "report.md", "reid_raw.json"}))
+@pytest.mark.parametrize("content", [b"", b'{"a": [1, 2', b"PK\3\4\0\0", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_what_is_cut_off_is_refused_in_one_line(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    refuses_in_one_line(tmp_path / name)
+
+
+def refuses_in_one_line(path):
+    with pytest.raises(ValueError, match=r".") as caught:
+        READERS[path.name](path)
+    message = str(caught.value)
+    assert type(caught.value) is ValueError, "a library's own error says nothing of our files"
+    assert "\n" not in message
+    assert len(message) < 1000
+    assert path.name in message or f"{path.parent}: " in message
+
+
+def test_costs_that_are_no_files_are_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "costs").mkdir()
+    (tmp_path / "dvc.yaml").write_text("stages: {a: {cmd: a}}")
+    (tmp_path / "params.yaml").write_text("{}")
+    os.mkfifo(tmp_path / "costs/train.json")
+    (tmp_path / "costs/pack.json").write_text("[" * 100_000)
+    assert stage_costs() == []
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"model_type": 7}'])
+def test_a_config_of_a_tower_that_is_none_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"has no readable config") as caught:
+        read_tower(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_of_a_tower_that_is_too_large_is_not_read(tmp_path):
+    with (tmp_path / "config.json").open("wb") as file:
+        file.truncate(Kind.CONFIG + 1)
+    with pytest.raises(ValueError, match=r"has 1,048,577 bytes, more than"):
+        read_tower(str(tmp_path))
 
 
 @pytest.mark.parametrize("file", ["config.json", "encoder.safetensors"])

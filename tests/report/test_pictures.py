@@ -63,5 +63,5 @@ def test_sheet_is_bounded_even_where_it_is_noise(tmp_path):
     assert image.width == WIDEST
     assert size < 2 * SHEET_BYTES
     (tmp_path / "none.png").write_text("no picture")
-    with pytest.raises(ValueError, match=r"none\.png: cannot be read"):
+    with pytest.raises(ValueError, match=r"none\.png: is no image of"):
         sheet_uri(tmp_path / "none.png")

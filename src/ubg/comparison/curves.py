@@ -1,11 +1,13 @@
 """Learning curves as training left them, and those of all systems in one picture."""
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
 from ubg.comparison.ladder import rung
 from ubg.figures.style import figure
+from ubg.runtime.opening import Kind, read_text
 
 Curve = dict[int, float]  # by epoch, from 1
 
@@ -50,8 +52,8 @@ def draw_learning(path: Path, r1: Mapping[str, Curve], dataset: str) -> None:
 
 def _read_curve(path: Path) -> Curve:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            _, *rows = csv.reader(file, delimiter="\t")
-        return {int(step): float(value) for step, value in rows}
+        text = io.StringIO(read_text(path, Kind.TABLE), newline="")
+        _, first, *rows = csv.reader(text, delimiter="\t")
+        return {int(step): float(value) for step, value in (first, *rows)}
     except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"{path}: is no curve ({error}); train this system again") from None

@@ -5,7 +5,6 @@ Where a step makes a system dearer, two models of the step before are what the s
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +22,7 @@ from ubg.evaluation.queries import QueryResults
 from ubg.params import Params
 from ubg.retrieval.encode import Features, Split, encode_split, make_split
 from ubg.retrieval.ranking import relevant_ranks
+from ubg.runtime.files import file_fingerprint
 from ubg.systems.contract import Trained
 from ubg.trained import load_trained
 
@@ -52,7 +52,7 @@ def with_two_models(groups: list[Group], system: str, params: Params) -> list[Gr
         for run in group.runs.values():
             with TemporaryDirectory() as copy:
                 folder = fetch_model(run.name, system, Path(copy))
-                weights = sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+                weights = file_fingerprint(folder / "model.safetensors")
                 if weights not in known:
                     known[weights] = _encode_test(load_trained(folder), table, pack, batch_size)
             encoded.append(known[weights])

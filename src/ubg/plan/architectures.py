@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from transformers import (
     AutoConfig,
     BertConfig,
@@ -16,8 +15,11 @@ from transformers import (
 )
 
 from ubg.params import ClipTower, Tower
+from ubg.runtime.bounded_yaml import load_yaml
+from ubg.runtime.opening import Kind as FileKind
+from ubg.runtime.opening import read_text
 from ubg.towers import open_clip
-from ubg.towers.pretrained import HUB_PREFIX, open_checkpoint, tower_config
+from ubg.towers.pretrained import HUB_PREFIX, open_checkpoint, read_config, tower_config
 
 Kind = Literal["clip vision", "clip text", "siglip vision", "t5 text", "bert text"]
 
@@ -81,9 +83,10 @@ class Architectures:
         return architecture
 
     def _of_transformers(self, source: str, kind: Kind) -> PretrainedConfig:
-        folder = str(Path(source).parent) if Path(source).is_file() else source
+        if Path(source).exists():
+            return read_config(source)
         try:
-            return AutoConfig.from_pretrained(folder, local_files_only=True)
+            return AutoConfig.from_pretrained(source, local_files_only=True)
         except (OSError, ValueError):
             if source not in _table()[kind]:
                 known = ", ".join(sorted(_table()[kind]))
@@ -107,4 +110,4 @@ def published(kind: Kind, name: str) -> PretrainedConfig:
 @cache
 def _table() -> dict[str, dict[str, Any]]:
     path = Path(__file__).with_name("published.yaml")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return load_yaml(read_text(path, FileKind.CONFIG))

@@ -1,6 +1,5 @@
 """The plan of a training run: counted, measured on a few samples, and scaled to the run."""
 
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ubg.plan.count import (
 )
 from ubg.plan.random_run import RandomSystem, random_system
 from ubg.plan.step import TrainingStep
+from ubg.runtime.opening import read_json
 from ubg.training.recompute import recompute_activations
 
 REPORT = Path("data/prepared/report.json")
@@ -103,14 +103,20 @@ def training_set(params: Params, report: Path = REPORT) -> tuple[int, int, list[
 
 
 def _as_prepared(dataset: str, report: Path) -> tuple[int, int, list[str]]:
-    if not report.is_file():
+    if not report.exists():
         raise ValueError(
             f"dataset: how large {dataset!r} is was not published; prepare it first, as "
             "`dvc repro prepare_annotations` does"
         )
-    train = json.loads(report.read_text(encoding="utf-8"))["splits"]["train"]
-    note = f"{dataset}: as large as what was prepared last ({report})"
-    return train["captions"], train["identities"], [note]
+    try:
+        train = read_json(report)["splits"]["train"]
+        captions, identities = int(train["captions"]), int(train["identities"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"{report}: cannot be read ({reason}); make it with `dvc repro prepare_annotations`"
+        ) from None
+    return captions, identities, [f"{dataset}: as large as what was prepared last ({report})"]
 
 
 def steps_per_epoch(training: Training, captions: int, identities: int) -> int:

@@ -4,11 +4,12 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from ubg.report.section import Section
 from ubg.report.sources import Sources
 from ubg.runtime.costs import COSTS
+from ubg.runtime.opening import Kind, check_file, read_bytes
 from ubg.runtime.pipeline import read_stages
 
 OWN = "report"  # the stage that makes this page: it has not ended yet
@@ -55,8 +56,8 @@ def stage_costs() -> list[dict[str, Any]]:
     found = []
     for path in files:
         try:
-            cost = Cost.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            cost = Cost.model_validate_json(read_bytes(path, Kind.CONFIG))
+        except (OSError, ValueError):
             continue
         if path.stem in stages and _written_by(cost, stages[path.stem].outs):
             found.append((cost, path.stem))
@@ -80,10 +81,11 @@ def weights(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        size = check_file(path, Kind.WEIGHTS)
         with safe_open(path, "np") as file:
             sizes = [math.prod(file.get_slice(name).get_shape()) for name in file.keys()]  # noqa: SIM118
-        return {"numbers": sum(sizes), "bytes": path.stat().st_size}
-    except (OSError, SafetensorError) as error:
+        return {"numbers": sum(sizes), "bytes": size}
+    except (OSError, ValueError, SafetensorError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); train this system again") from None
 
 

@@ -1,18 +1,54 @@
 """The data: how much there is, what is odd in it, and a few people of it."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ubg.data.prepared import NO_IMAGE, PREPARED
 from ubg.report.pictures import crop_uri
 from ubg.report.section import Section, plain
 from ubg.report.sources import Sources
+from ubg.runtime.opening import Kind, read_json, read_text
 
 SHOWN = 6
 LINES = 30  # of remarks and of oddities, at most
 TO_LOOK_AT = "## To look at before training"
 PACKED = Path("plots/images/report.md")
+AGAIN = "run its stage again"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Counts(_Part):
+    images: int
+    identities: int
+    captions: int
+
+
+class _Spread(_Part):
+    min: int
+    median: float
+    max: int
+
+
+class _Oddity(_Part):
+    name: str
+    counts: dict[str, int]
+    example: str
+
+
+class _Report(_Part):
+    """What the report of the preparation is asked for."""
+
+    layout: str
+    records: int
+    splits: dict[str, _Counts]
+    distributions: dict[str, dict[str, _Spread | None]]
+    notes: list[str]
+    oddities: list[_Oddity]
 
 
 def dataset_section(sources: Sources) -> Section:
@@ -21,7 +57,7 @@ def dataset_section(sources: Sources) -> Section:
     Raises:
         ValueError: one of them is missing or holds something else.
     """
-    report = _read_json(PREPARED / "report.json")
+    report = read_report(PREPARED / "report.json")
     odd = [one for one in report["oddities"] if any(one["counts"].values())]
     examples, pictures = _examples(sources)
     data = {
@@ -29,13 +65,13 @@ def dataset_section(sources: Sources) -> Section:
         "records": report["records"],
         "splits": report["splits"],
         "distributions": report["distributions"],
-        "remarks": _remarks(_read(PREPARED / "report.md")),
+        "remarks": _remarks(read_markdown(PREPARED / "report.md")),
         "notes": [plain(note) for note in report["notes"][:LINES]],
         "oddities": [
             {"what": plain(one["name"]), "counts": one["counts"], "first": plain(one["example"])}
             for one in odd[:LINES]
         ],
-        "images": _table(_read(PACKED)),
+        "images": _table(read_markdown(PACKED)),
         "size": [sources.pack.height, sources.pack.width],
         "examples": examples,
     }
@@ -74,16 +110,27 @@ def _table(report: str) -> list[list[str]]:
     return [row for row in cells if len(row) == 2]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> dict[str, Any]:
+    """The report of the preparation.
+
+    Raises:
+        ValueError: it is missing or holds something else; one line.
+    """
     try:
-        report: dict[str, Any] = json.loads(_read(path))
-    except ValueError as error:
-        raise ValueError(f"{path}: is no JSON ({error}); run its stage again") from None
+        report = read_json(path)
+        _Report.model_validate(report)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(map(str, fault["loc"]))
+        raise ValueError(f"{path}: {key}: {fault['msg']}; {AGAIN}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read ({error}); {AGAIN}") from None
     return report
 
 
-def _read(path: Path) -> str:
+def read_markdown(path: Path) -> str:
+    """A report that an earlier stage wrote; raises as `read_report`."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); run its stage again") from None
+        return read_text(path, Kind.CONFIG)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read ({error}); {AGAIN}") from None

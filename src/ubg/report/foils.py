@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
-from PIL import Image
 
 from ubg.comparison.foils_figure import (
     ATTRIBUTE,
@@ -23,7 +22,7 @@ from ubg.figures.style import FAINT
 from ubg.foils.cases import BINDING, FOILS, TESTS, image_path, read_cases
 from ubg.foils.measuring.judge import CHANCE
 from ubg.report.drawing import draw
-from ubg.report.pictures import crop_uri
+from ubg.report.pictures import crop_uri, read_picture
 from ubg.report.section import Section, plain, ready
 from ubg.report.sources import Sources
 from ubg.retrieval.bootstrap import Interval
@@ -99,8 +98,7 @@ def _pairs(series: list[Series]) -> tuple[list[dict[str, Any]], dict[str, str]]:
         case = cases[place]
         assert case.foil_image is not None
         for number in (case.image, case.foil_image):
-            with Image.open(image_path(FOILS, number)) as file:
-                pictures[str(number)] = crop_uri(np.asarray(file.convert("RGB")))
+            pictures[str(number)] = crop_uri(np.asarray(read_picture(image_path(FOILS, number))))
         pairs.append(
             {
                 "captions": [plain(case.caption), plain(case.foil_caption)],

@@ -9,14 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from ubg.comparison.pipeline_graph import read_graph
 from ubg.report.section import Section
 from ubg.report.sources import Sources
+from ubg.runtime.bounded_yaml import load_yaml
+from ubg.runtime.opening import Kind, read_text
 
 PACKAGES = ("torch", "torchvision", "transformers", "open_clip_torch", "accelerate", "numpy", "dvc")
 CODE = ("src", "stages", "configs", "params.yaml", "dvc.yaml")
+LOCK = "dvc.lock"
 CPU, MEMORY, GPUS = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/proc/driver/nvidia/gpus")
+
+
+class _Item(BaseModel):
+    path: str
+    md5: str | None = None
+    size: int | None = None
+
+
+class _Entry(BaseModel):
+    deps: list[_Item] = []
+    outs: list[_Item] = []
+
+
+class _Lock(BaseModel):
+    """What of `dvc.lock` is read."""
+
+    stages: dict[str, _Entry] = {}
 
 
 def origin_section(sources: Sources) -> Section:
@@ -67,21 +88,32 @@ def locked_files(root: Path = Path()) -> dict[str, dict[str, Any]]:
     From `dvc.lock`. The entry of the report itself is not among it: it holds the report's own hash.
 
     Raises:
-        ValueError: see `read_stages`.
+        ValueError: see `read_stages`; or `dvc.lock` cannot be read.
     """
     import networkx
 
-    if not (root / "dvc.lock").is_file():
+    if not (root / LOCK).exists():
         return {}
     graph = read_graph(root)
     before = networkx.ancestors(graph, "report") if "report" in graph else set(graph)
-    entries = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8")).get("stages", {})
+    entries = _read_lock(root / LOCK).stages
     files = {}
     for name in sorted(before & set(entries)):
-        for item in [*entries[name].get("deps", []), *entries[name].get("outs", [])]:
-            if not item["path"].startswith(("src/", "stages/")):
-                files[item["path"]] = {"md5": item.get("md5"), "bytes": item.get("size")}
+        for item in [*entries[name].deps, *entries[name].outs]:
+            if not item.path.startswith(("src/", "stages/")):
+                files[item.path] = {"md5": item.md5, "bytes": item.size}
     return dict(sorted(files.items()))
+
+
+def _read_lock(path: Path) -> _Lock:
+    try:
+        return _Lock.model_validate(load_yaml(read_text(path, Kind.CONFIG)))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        reason = f"{'.'.join(map(str, fault['loc'])) or 'all of it'}: {fault['msg']}"
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:300]
+    raise ValueError(f"{path}: cannot be read ({reason}); `dvc repro` or Git makes it again")
 
 
 def digest(files: dict[str, dict[str, Any]]) -> str | None:

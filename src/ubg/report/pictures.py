@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ubg.data.images.decode import open_image
+
 TALLEST = 224  # pixels of a pedestrian
 WIDEST = 1_200  # pixels of a sheet
 QUALITIES = (80, 60, 40, 20)
@@ -21,17 +23,26 @@ def crop_uri(pixels: NDArray[np.uint8]) -> str:
     return _uri(_webp(image, QUALITIES[0]))
 
 
+def read_picture(path: Path) -> Image.Image:
+    """A picture that an earlier stage left, RGB.
+
+    Raises:
+        ValueError: the file is missing or no picture.
+    """
+    try:
+        with open_image(path) as file:
+            return file.convert("RGB")
+    except ValueError as error:
+        raise ValueError(f"{error}; run its stage again") from None
+
+
 def sheet_uri(path: Path) -> str:
     """A sheet that an earlier stage drew as data URI, of `SHEET_BYTES` or little more.
 
     Raises:
         ValueError: the file is missing or no picture.
     """
-    try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); run its stage again") from None
+    image = read_picture(path)
     image.thumbnail((WIDEST, 2 * WIDEST), Image.Resampling.LANCZOS)
     for quality in QUALITIES:
         written = _webp(image, quality)

@@ -15,6 +15,7 @@ from torch import nn
 from ubg.runtime.distributed import from_main, is_main
 from ubg.runtime.files import remove, replace_file
 from ubg.runtime.locks import PathLock, locked
+from ubg.runtime.opening import Kind, check_file
 
 
 def checkpoints() -> Path:
@@ -77,10 +78,11 @@ def load_state(path: Path) -> dict[str, Any] | None:
     """What `save_state` wrote to `path`, or None where there is nothing.
 
     Raises:
-        ValueError: the file is no checkpoint.
+        ValueError: it is no file, or no checkpoint.
     """
     if not path.exists():
         return None
+    check_file(path, Kind.WEIGHTS)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file raises many kinds

@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from ubg.runtime.locks import locked
+from ubg.runtime.opening import Kind, open_file
 
 
 @contextmanager
@@ -114,8 +115,8 @@ def fingerprint(*parts: Any) -> str:
 
 
 def file_fingerprint(path: str | Path) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 of a file's bytes."""
-    with Path(path).open("rb") as file:
+    """Sixteen hexadecimal digits of the SHA-256 of a file's bytes; raises as `check_file`."""
+    with open_file(Path(path), Kind.WEIGHTS) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from ubg.runtime.opening import Kind, read_bytes
+
 REFUSED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 PATIENCE = 1.0  # seconds of one attempt
 
@@ -57,8 +59,8 @@ class PathLock:
         if self.acquire(PATIENCE):
             return True
         try:
-            holder = self._file.read_text(errors="replace")
-        except OSError:  # released just now
+            holder = read_bytes(self._file, Kind.CONFIG).decode(errors="replace")
+        except (OSError, ValueError):  # released just now
             return False
         if holder and holder != self._told:
             print(f"waiting for {self.path}: {holder} is at work on it", flush=True)

@@ -9,6 +9,7 @@ import math
 import os
 import stat
 from enum import IntEnum
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,16 @@ def check_file(path: Path, kind: Kind) -> int:
     return found.st_size
 
 
+def open_file(path: Path, kind: Kind, flags: int = 0) -> BufferedReader:
+    """A file to read, with more `flags` of `os.open`; raises as `check_file`."""
+    check_file(path, kind)
+    # What takes the file's place in between is not waited for.
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags), "rb")
+
+
 def read_bytes(path: Path, kind: Kind) -> bytes:
     """The content of a file; raises as `check_file`."""
-    check_file(path, kind)
-    # What takes the file's place in between is not waited for, and read no further.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+    with open_file(path, kind) as file:
         return file.read(kind)
 
 
@@ -68,13 +74,26 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: it is not regular, too large, or no such object.
     """
     try:
-        values = json.loads(read_text(path, Kind.CONFIG), parse_constant=_refuse_constant)
-        _check_nesting(values)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).removeprefix(f"{path}: ")[:300] or "it is nested too deeply"
+        values = parse_json(read_text(path, Kind.CONFIG))
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{path}: ")[:300]
         raise ValueError(f"{path}: cannot be read as JSON: {reason}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: is not a JSON object; give the model's own file")
+    return values
+
+
+def parse_json(text: str) -> Any:
+    """The value that a text in JSON has: finite numbers, no deep nesting.
+
+    Raises:
+        ValueError: it is no such text; does not say whose.
+    """
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _check_nesting(values)
     return values
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ubg.runtime.files import replace_folder, write_json
+from ubg.runtime.opening import Kind, read_bytes
 from ubg.runtime.pipeline import read_stages
 
 NOTE = "passed_over.json"
@@ -29,4 +30,4 @@ def pass_over(name: str, reason: str) -> None:
 
 def was_passed_over(metrics: Path) -> bool:
     """Whether a file of metrics is that of an evaluation that was passed over."""
-    return metrics.is_file() and metrics.read_bytes().strip() == b"{}"
+    return metrics.is_file() and read_bytes(metrics, Kind.CONFIG).strip() == b"{}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import ubg
+from ubg.runtime.opening import Kind, check_file
 
 PACKAGE = "src/ubg"
 
@@ -56,6 +57,7 @@ def read_stages(root: str | Path = ".") -> dict[str, Stage]:
     try:
         with Repo(str(root), uninitialized=True) as repo:
             path = Path(root) / "dvc.yaml"
+            check_file(path, Kind.CONFIG)
             found = load_yaml(path, fs=repo.fs)
             resolved = DataResolver(repo, str(Path(root).resolve()), found).resolve()["stages"]
     except (DvcException, OSError) as error:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ubg.runtime.opening import Kind, check_file
+
 DATABASE = "gallery.sqlite"
 PATIENCE = 60.0  # seconds that one waits for another's transaction, which takes milliseconds
 
@@ -84,6 +86,7 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
     # Readers too may write: the first one after a killed writer undoes what that one had begun.
     path = (gallery / DATABASE).resolve()
     try:
+        check_file(path, Kind.PACK)
         database = sqlite3.connect(
             f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
         )
@@ -91,7 +94,7 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
             yield database
         finally:
             database.close()  # rolls back what was not committed
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise ValueError(
             f"{gallery / DATABASE}: {error}; the gallery is damaged or busy: try again, or index "
             "the folders anew into another gallery"

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ubg.search.database import reading, writing
+from ubg.runtime.opening import parse_json
+from ubg.search.database import DATABASE, reading, writing
 
 
 @dataclass(frozen=True)
@@ -81,4 +83,15 @@ def _known_folders(gallery: Path) -> list[Folder]:
         rows = database.execute(
             "SELECT id, path, exclude FROM folders WHERE NOT gone ORDER BY path"
         ).fetchall()
-    return [Folder(id, Path(path), tuple(json.loads(exclude))) for id, path, exclude in rows]
+    return [Folder(id, Path(path), _patterns(gallery, exclude)) for id, path, exclude in rows]
+
+
+def _patterns(gallery: Path, exclude: str) -> tuple[str, ...]:
+    with suppress(ValueError, TypeError):
+        patterns = parse_json(exclude)
+        if isinstance(patterns, list) and all(isinstance(one, str) for one in patterns):
+            return tuple(patterns)
+    raise ValueError(
+        f"{gallery / DATABASE}: what is left out of a folder is no list; the gallery is damaged: "
+        "index the folders anew into another gallery"
+    )

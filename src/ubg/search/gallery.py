@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ubg.data.images.decode import decode_image, open_image
-from ubg.runtime.opening import Kind
+from ubg.runtime.opening import Kind, open_file
 from ubg.search.database import reading
 from ubg.search.filters import Filter
 from ubg.search.manifest import Manifest, read_manifest
@@ -197,13 +197,10 @@ class Gallery:
         try:
             if path.resolve(strict=True) != folder.resolve() / entry.path:
                 raise refusal
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+            with open_file(path, Kind.IMAGE, os.O_NOFOLLOW) as file:
+                content = file.read(Kind.IMAGE)
+        except (OSError, ValueError):
             raise refusal from None
-        with os.fdopen(descriptor, "rb") as file:
-            if os.fstat(descriptor).st_size > Kind.IMAGE:
-                raise refusal
-            content = file.read()
         try:
             with open_image(content) as image:
                 width, height = upright_size(image)

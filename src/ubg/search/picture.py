@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from ubg.data.images.decode import decode_image, open_image
-from ubg.runtime.opening import Kind
+from ubg.runtime.opening import Kind, open_file
 
 TURNED = {5, 6, 7, 8}  # orientations that exchange width and height
 
@@ -41,9 +41,7 @@ def read_picture(path: Path, height: int, width: int, known_hash: str | None) ->
     """Read a file; its pixels only where its hash is not the known one."""
     digest = None
     try:
-        if path.stat().st_size > Kind.IMAGE:
-            raise ValueError(f"has more than {Kind.IMAGE.value:,} bytes")
-        with path.open("rb") as file:
+        with open_file(path, Kind.IMAGE) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest == known_hash:
             return Picture(digest)

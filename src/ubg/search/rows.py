@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.runtime.opening import Kind, check_file
 from ubg.search.manifest import Codes, Manifest
 
 COPY_ROWS = 65_536
@@ -41,7 +42,7 @@ class RowFile:
             return np.empty((0, self.width), self.dtype)
         size = rows * self.width * self.dtype.itemsize
         try:
-            present = self.path.stat().st_size
+            present = check_file(self.path, Kind.PACK)
         except OSError as error:
             raise ValueError(f"{self.path}: {error.strerror}; index the folders anew") from None
         if present < size:

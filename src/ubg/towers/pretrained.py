@@ -17,7 +17,7 @@ from transformers import logging as transformers_logging
 
 from ubg.data.images.normalisation import Normalisation
 from ubg.runtime.hub import HUB_PREFIX, find_file, hub_answers, offline_recipe
-from ubg.runtime.opening import read_json
+from ubg.runtime.opening import Kind, check_file, read_json
 from ubg.runtime.weights import first_not_finite
 from ubg.towers import open_clip
 from ubg.towers.sources import read_state_dict, reason
@@ -111,6 +111,8 @@ def read_config(source: str) -> PretrainedConfig:
     folder = str(Path(source).parent) if Path(source).is_file() else source
     offline = not Path(folder).is_dir() and not hub_answers()
     try:
+        if (path := Path(folder) / "config.json").exists():
+            check_file(path, Kind.CONFIG)
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=offline)
     except Exception as error:  # the file is from outside, and each type of config has checks
         if offline and isinstance(error, OSError):

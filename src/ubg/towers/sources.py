@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ubg.runtime.opening import Kind, check_file
+from ubg.runtime.opening import Kind, check_file, open_file
 from ubg.runtime.weights import first_not_finite
 
 PREFIXES = ("module.", "_orig_mod.")
@@ -86,7 +86,7 @@ def _is_torchscript(path: Path) -> bool:
 
 def _refuse_other_files(path: Path) -> None:
     """Say of a picture, a text or a pointer to a large file that it is none of torch's."""
-    with path.open("rb") as file:
+    with open_file(path, Kind.WEIGHTS) as file:
         begin = file.read(16)
     if not begin:
         raise ValueError("it is empty")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from ubg.runtime.opening import Kind, check_file
+from ubg.runtime.opening import Kind, check_file, open_file, read_bytes
 
 MAX_PIXELS = 50_000_000  # with transparency they take a gigabyte while they are decoded
 MAX_SIDE = 2**15
@@ -89,7 +89,7 @@ def open_image(source: str | Path | bytes) -> Iterator[Image.Image]:
 def _content(source: str | Path | bytes) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
-    return Path(source).open("rb", buffering=0)
+    return open_file(Path(source), Kind.IMAGE)
 
 
 class _WithinTime(io.RawIOBase):
@@ -128,7 +128,7 @@ def _check_size(image: Image.Image, source: str | Path | bytes, size: int) -> No
         raise ValueError(f"has {sides} pixels, more than {MAX_SIDE:,} on a side")
     # Each scan goes through all pixels, and takes a few bytes at least.
     if image.format == "JPEG" and pixels * (size // SCAN_BYTES) > MAX_WORK:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        content = source if isinstance(source, bytes) else read_bytes(Path(source), Kind.IMAGE)
         scans = content.count(b"\xff\xda")
         if pixels * scans > MAX_WORK:
             raise ValueError(f"has {scans:,} scans of {pixels:,} pixels; save it anew")

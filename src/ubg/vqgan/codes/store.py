@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ubg.runtime.files import replace_file
+from ubg.runtime.opening import Kind, check_file
 
 if TYPE_CHECKING:
     import h5py
@@ -78,9 +79,7 @@ class VqTokens:
 
         self.path = Path(path)
         try:
-            size = self.path.stat().st_size
-            if not self.path.is_file():
-                raise ValueError("is no plain file")
+            size = check_file(self.path, Kind.CODES)
             # Without locks, which some network file systems refuse: no file is changed in place.
             with h5py.File(self.path, "r", locking=False) as file:
                 self.origin = _read_origin(file)

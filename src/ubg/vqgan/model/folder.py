@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ubg.runtime.files import fingerprint, write_json
-from ubg.runtime.opening import Kind, check_file, read_bytes
+from ubg.runtime.opening import Kind, check_file, open_file, read_bytes
 from ubg.runtime.weights import first_not_finite
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.vqgan import VQGAN
@@ -63,8 +63,7 @@ def vqgan_fingerprint(folder: str | Path) -> str:
     folder = Path(folder)
     architecture = _read_architecture(folder)
     try:
-        check_file(folder / ENCODER, Kind.WEIGHTS)
-        with (folder / ENCODER).open("rb") as file:
+        with open_file(folder / ENCODER, Kind.WEIGHTS) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder / ENCODER}: cannot be read ({error}); {ADVICE}") from None
