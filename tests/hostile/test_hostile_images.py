@@ -1,6 +1,7 @@
 """Every bad image is answered with its path, the reason and what to do, whatever is in it."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def copied(good, tmp_path):
     root, table = good
     for path in table["image_path"].unique():
         (tmp_path / "imgs" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "imgs" / path).symlink_to(root / "imgs" / path)
+        shutil.copy(root / "imgs" / path, tmp_path / "imgs" / path)
     return tmp_path, table
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ubg.data.annotations.image_folder import check_links
 from ubg.data.images.decode import read_header
 from ubg.data.prepared import NO_IMAGE
 from ubg.figures.style import BLUE, INK, ORANGE, figure
@@ -62,9 +63,10 @@ def write_image_report(
 
 
 def read_sizes(paths: Sequence[str], images: Path) -> Sizes:
-    """The headers of the files `paths` below `images`."""
+    """The headers of the files `paths` below `images`; raises as `check_links`."""
     read, sizes, formats, broken = [], [], Counter[str](), 0
     for path in progress_bar("reading sizes", iterable=paths, unit="image"):
+        check_links(path, images)
         try:
             width, height, format_ = read_header(images / path)
         except ValueError:

@@ -192,14 +192,48 @@ def test_missing_file_and_missing_folder(cuhk_root):
         read(cuhk_root)
 
 
-def test_links_are_followed_wherever_they_lead_and_no_path_leaves_by_its_text(cuhk_root, tmp_path):
-    """A cache of DVC may be anywhere, and hold folders of images or each image by its hash."""
-    cache = tmp_path / "cache"
-    (cuhk_root / "imgs" / "cam_0" / "0001_0.jpg").rename(cache)
-    (cuhk_root / "imgs" / "cam_0" / "0001_0.jpg").symlink_to(cache)
-    (cuhk_root / "imgs" / "cam_1").rename(tmp_path / "cam_1")
-    (cuhk_root / "imgs" / "cam_1").symlink_to(tmp_path / "cam_1")
+def move_and_link(path, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(target)
+    path.symlink_to(target)
+
+
+IMAGE = "cam_0/0001_0.jpg"
+OBJECTS = ["files/md5/a0/" + "0f" * 15, "a0/" + "0f" * 15]  # of DVC 3, and before
+
+
+@pytest.mark.parametrize("to", OBJECTS)
+def test_links_within_the_folder_and_to_a_cache_of_dvc_are_followed(cuhk_root, tmp_path, to):
+    imgs = cuhk_root / "imgs"
+    move_and_link(imgs / IMAGE, tmp_path / "cache" / to)
+    move_and_link(imgs / "cam_1", imgs / "cam_2/within")
     assert read(cuhk_root)["image_id"].nunique() == 30
+    imgs.rename(tmp_path / "elsewhere")
+    imgs.symlink_to(tmp_path / "elsewhere")
+    (imgs / "cam_1").unlink()
+    (imgs / "cam_1").symlink_to("cam_2/within")
+    assert read(cuhk_root)["image_id"].nunique() == 30
+
+
+@pytest.mark.parametrize("link", [IMAGE, "cam_0"])
+@pytest.mark.parametrize("to", ["out", "files/md5/a0", "files/md5/A0/" + "0F" * 15])
+def test_images_that_lead_out_of_the_folder_by_a_link_are_refused(cuhk_root, tmp_path, link, to):
+    """The link of a file, and that of a folder above it."""
+    target = tmp_path / "outside" / to
+    move_and_link(cuhk_root / "imgs" / link, target)
+    records = json.loads((cuhk_root / "annotations/reid_raw.json").read_text())
+    (cuhk_root / "annotations/reid_raw.json").write_text(
+        json.dumps([record for record in records if record["file_path"] == IMAGE])
+    )
+    with pytest.raises(ValueError, match=rf"image '{IMAGE}' leads out of .*imgs by a link") as told:
+        read(cuhk_root)
+    assert str(target) in str(told.value)
+    assert "`cp -rL`" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_no_path_leaves_by_its_text(cuhk_root, tmp_path):
+    cache = tmp_path / "cache"
     for path in ("../cache", "cam_1/../cache", str(cache)):
         edit(cuhk_root, put(file_path=path))
         with pytest.raises(ValueError, match=r"record 3: image path .* leaves"):

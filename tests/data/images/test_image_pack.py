@@ -19,6 +19,7 @@ from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
 from ubg.data.prepared import NO_IMAGE
+from ubg.dataset_report.image_sizes import read_sizes
 
 SIZE = sections.image(height=32, width=16)
 WHITE = (255, 255, 255)
@@ -313,3 +314,34 @@ def test_grey_is_the_luma_of_a_colour_and_a_grey_value_stays(tmp_path):
     assert pixels.shape == (2, 32, 16, 1)
     assert (pixels[0] == round(200 * 0.299)).all()
     assert (pixels[1] == 77).all()
+
+
+@pytest.mark.parametrize("link", ["file", "folder"])
+def test_an_image_that_was_turned_into_a_link_outwards_is_not_packed(
+    table, cuhk_root, tmp_path, link
+):
+    """After preparing; also where some images may be broken."""
+    path = cuhk_root / "imgs" / table["image_path"].iloc[0]
+    place = path if link == "file" else path.parent
+    place.rename(tmp_path / "secret")
+    place.symlink_to(tmp_path / "secret")
+    size = SIZE.model_copy(update={"max_broken": 30})
+    with pytest.raises(ValueError, match=r"leads out of .*imgs by a link, to '.*secret") as caught:
+        pack(table, cuhk_root, tmp_path / "images", size)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "images").exists()
+    with pytest.raises(ValueError, match=r"leads out of .*imgs by a link"):
+        read_sizes(table["image_path"].tolist(), cuhk_root / "imgs")
+
+
+def test_links_that_dvc_makes_are_packed(cuhk_root, tmp_path):
+    from dvc.repo import Repo
+
+    plain = pack(read_annotations("cuhk_pedes", cuhk_root), cuhk_root, tmp_path / "plain")
+    with Repo.init(str(cuhk_root), no_scm=True) as repo, repo.config.edit() as config:
+        config["cache"]["type"] = ["symlink"]
+    with Repo(str(cuhk_root)) as repo:
+        repo.add(str(cuhk_root / "imgs"))
+    table = read_annotations("cuhk_pedes", cuhk_root)
+    assert (cuhk_root / "imgs" / table["image_path"].iloc[0]).is_symlink()
+    assert pack(table, cuhk_root, tmp_path / "linked").fingerprint == plain.fingerprint

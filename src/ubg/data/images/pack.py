@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ubg.data.annotations.image_folder import check_below
+from ubg.data.annotations.image_folder import check_below, check_links
 from ubg.data.images.decode import decode_image
 from ubg.data.prepared import NO_IMAGE
 from ubg.params import Image
@@ -45,9 +45,9 @@ def pack_images(
         channels: 3, or 1 for grey.
 
     Raises:
-        ValueError: a path leaves `images`; more than `size.max_broken` images are broken, of the
-            first of which path and reason are told; or somebody whom a caption describes would have
-            no image left.
+        ValueError: a path leaves `images`, by its text or by a link; more than `size.max_broken`
+            images are broken, of the first of which path and reason are told; or somebody whom a
+            caption describes would have no image left.
     """
     pictured = table[table["image_id"] != NO_IMAGE]
     wanted = pictured.drop_duplicates("image_id").sort_values("image_id")
@@ -60,6 +60,7 @@ def pack_images(
     digest = hashlib.sha256()
 
     def decode(path: str) -> NDArray[np.uint8] | str:
+        check_links(path, images)
         try:
             return decode_image(images / path, size.height, size.width, channels)
         except ValueError as error:
