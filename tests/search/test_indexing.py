@@ -1,6 +1,8 @@
 """A gallery follows its folders, and says what it left out."""
 
 import os
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -232,6 +234,58 @@ def test_damage_is_said_in_a_line(place):
     (place / "gallery/manifest.json").write_text('{"format": 2}')
     with pytest.raises(ValueError, match=r"manifest\.json"):
         Gallery.open(place / "gallery")
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"DROP TABLE state; CREATE VIEW state AS {ENDLESS} i AS version, i AS generation FROM n",
+        "ALTER TABLE images RENAME TO was; CREATE VIEW images AS SELECT * FROM was, was AS other",
+        "CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM images; END",
+        "CREATE TABLE more(a)",
+        "DROP INDEX image_of_hash",
+        "DROP TABLE images",
+    ],
+)
+def test_a_gallery_with_other_tables_is_refused(place, change):
+    """Views that never end among them: nothing is asked of it."""
+    run(place)
+    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
+        database.executescript(change)
+    for use in (lambda: Gallery.open(place / "gallery"), lambda: run(place)):
+        with pytest.raises(ValueError, match=r"gallery\.sqlite: has other tables") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE images SET row = 'a' WHERE row = 1",
+        "UPDATE images SET gone = 'a' WHERE row = 1",
+        "UPDATE state SET generation = '../../x'",
+        "DELETE FROM state",
+        "INSERT INTO state SELECT * FROM state",
+    ],
+)
+def test_a_gallery_with_texts_for_numbers_is_refused(place, change):
+    run(place)
+    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
+        database.executescript(change)
+    with pytest.raises(ValueError, match=r"other values than numbers .* the gallery is damaged"):
+        Gallery.open(place / "gallery")
+
+
+@pytest.mark.parametrize("exclude", ["[" * 100_000, "{}", "[1]", "x", ""])
+def test_a_gallery_whose_folders_exclude_no_list_is_refused(place, exclude):
+    run(place)
+    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database, database:
+        database.execute("UPDATE folders SET exclude = ?", (exclude,))
+    with pytest.raises(ValueError, match=r"gallery\.sqlite: what is left out of a folder"):
+        run(place)
 
 
 def test_no_file_outside_of_the_folders_is_opened(place):

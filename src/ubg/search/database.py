@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from ubg.runtime.opening import Kind, check_file
@@ -59,7 +60,7 @@ def reading(gallery: Path) -> Iterator[sqlite3.Connection]:
     """A connection of one consistent state that cannot write.
 
     Raises:
-        ValueError: the file is missing or damaged.
+        ValueError: the file is missing or damaged, or has other tables than a gallery.
     """
     with _connected(gallery) as database:
         database.execute("PRAGMA query_only = 1")
@@ -91,6 +92,7 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
             f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
         )
         try:
+            _check_schema(database, gallery)
             yield database
         finally:
             database.close()  # rolls back what was not committed
@@ -99,3 +101,23 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
             f"{gallery / DATABASE}: {error}; the gallery is damaged or busy: try again, or index "
             "the folders anew into another gallery"
         ) from None
+
+
+def _check_schema(database: sqlite3.Connection, gallery: Path) -> None:
+    """Refuse a view in place of a table, which may never end, and triggers, which run with ours."""
+    if _entries(database) != _own_entries():
+        raise ValueError(
+            f"{gallery / DATABASE}: has other tables than a gallery; it is damaged or of another "
+            "version: index the folders anew into another gallery"
+        )
+
+
+def _entries(database: sqlite3.Connection) -> set[tuple[str, ...]]:
+    return set(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
+@cache
+def _own_entries() -> set[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(SCHEMA)
+        return _entries(database)

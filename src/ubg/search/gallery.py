@@ -19,6 +19,8 @@ from ubg.search.manifest import Manifest, read_manifest
 from ubg.search.picture import upright_size
 from ubg.search.rows import code_file, vector_file
 
+DAMAGED = "the gallery is damaged: index the folders anew into another one"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -242,7 +244,15 @@ class Gallery:
 
 def _read_snapshot(path: Path, manifest: Manifest) -> Snapshot:
     with reading(path) as database:
-        version, generation = database.execute("SELECT version, generation FROM state").fetchone()
+        state = database.execute("SELECT version, generation FROM state").fetchall()
+        # SQLite keeps a text in a column of integers too.
+        ((odd,),) = database.execute(
+            "SELECT count(*) FROM images WHERE row IS NOT NULL AND (typeof(row) != 'integer' OR "
+            "typeof(gone) != 'integer')"
+        )
+        if odd or [type(value) for row in state for value in row] != [int, int]:
+            raise ValueError(f"{path}: has other values than numbers for its rows; {DAMAGED}")
+        ((version, generation),) = state
         found = database.execute(
             "SELECT row, id, NOT gone FROM images WHERE row IS NOT NULL ORDER BY row"
         ).fetchall()
@@ -253,10 +263,7 @@ def _read_snapshot(path: Path, manifest: Manifest) -> Snapshot:
         ).fetchall()
         rows_N, ids_N, alive_N = np.array(found, np.int64).reshape(-1, 3).T
         if not np.array_equal(rows_N, np.arange(len(rows_N))) or (np.diff(ids_N) <= 0).any():
-            raise ValueError(
-                f"{path}: its rows are out of order; the gallery is damaged: index the folders "
-                "anew into another one"
-            )
+            raise ValueError(f"{path}: its rows are out of order; {DAMAGED}")
         # While the transaction is open, no writer can replace the files.
         vectors_ND = vector_file(path, manifest, generation).read(len(rows_N))
         codes_NL = None
