@@ -16,6 +16,7 @@ import pytest
 from ubg.runtime import locks
 from ubg.runtime.files import replace_file, replace_folder
 from ubg.runtime.locks import PathLock, locked
+from ubg.runtime.system_errors import told_in_one_line
 
 SOURCE = Path(__file__).parents[2] / "src"
 HOLD = """
@@ -140,3 +141,25 @@ def test_another_fault_of_the_lock_is_not_swallowed(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(OSError, match="Input/output error"), locked(tmp_path / "out"):
         pass
+
+
+@pytest.mark.parametrize("replace", [replace_file, replace_folder])
+def test_where_nobody_may_write_the_output_is_named(replace):
+    """Not the lock beside it; root may not write there either."""
+    with pytest.raises(OSError, match=r"/sys/out") as caught, replace(Path("/sys/out")):
+        pytest.fail("nothing can be written")
+    told = told_in_one_line(caught.value)
+    assert re.fullmatch(
+        r"/sys/out: (Permission denied|Read-only file system); allow writing there, or .*", told
+    )
+
+
+def test_a_disk_without_room_for_the_name_of_the_holder_leaves_no_lock(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / ".out.lock"))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match=r"/out'") as caught:
+        PathLock(tmp_path / "out").acquire()
+    assert ".lock" not in told_in_one_line(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -46,12 +46,16 @@ class PathLock:
             return False
         except OSError as error:
             if error.errno not in REFUSED:
-                raise
+                raise self._of_the_path(error) from None
             self._file.unlink(missing_ok=True)
             _tell_of_no_locks(self._file.parent, os.strerror(error.errno))
             return True
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        self._file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        try:
+            self._file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        except OSError as error:
+            self.release()
+            raise self._of_the_path(error) from None
         return True
 
     def acquire_or_tell(self) -> bool:
@@ -66,6 +70,10 @@ class PathLock:
             print(f"waiting for {self.path}: {holder} is at work on it", flush=True)
             self._told = holder
         return False
+
+    def _of_the_path(self, error: OSError) -> OSError:
+        """The same error, naming what is to be written instead of the file beside it."""
+        return OSError(error.errno, error.strerror, str(self.path))
 
     @property
     def is_held(self) -> bool:

@@ -1,5 +1,6 @@
 """Reading of untrusted files of pretrained models."""
 
+import shlex
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -38,10 +39,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged archive fails in as many ways
         raise ValueError(f"{path}: cannot be read as weights: {reason(error)}") from None
     if torchscript:
+        converted = str(path.with_suffix(".state_dict.pt"))
+        weights = f"torch.jit.load({str(path)!r}, map_location='cpu').state_dict()"
+        code = f"import torch; torch.save({weights}, {converted!r})"
         raise ValueError(
-            f"{path}: is a TorchScript archive, which holds code; if you trust it, convert it by\n"
-            f"    state = torch.jit.load({str(path)!r}, map_location='cpu').state_dict()\n"
-            f"    torch.save(state, {str(path.with_suffix('.state_dict.pt'))!r})"
+            f"{path}: is a TorchScript archive, which holds code; if you trust it, convert it by "
+            f"`{shlex.join(['python', '-c', code])}` and give {converted}"
         )
     state: Any
     try:
