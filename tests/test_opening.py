@@ -26,6 +26,7 @@ OWN = {
     "runtime/files.py replace_file": "what was written just now",
     "runtime/pipeline.py rooms_digest": "the code of this package",
     "runtime/weights.py fill": "weights of which `read_shapes` has read the header",
+    "search/database.py _own_entries": "a database in memory",
     "search/database.py create_database": "a new file",
     "search/serving/app.py _serve_page": "files of this package",
     "synthpedes/contact_sheet.py contact_sheet": "what was drawn just now",
