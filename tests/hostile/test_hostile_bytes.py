@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from ubg.comparison.curves import read_curves
 from ubg.data.annotations.table import read_annotations
 from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
@@ -29,7 +30,12 @@ from ubg.evaluation.queries import read_queries
 from ubg.foils.cases import Case, read_cases, write_cases
 from ubg.foils.measuring.results import read_results
 from ubg.params import load_params
+from ubg.report.cost import weights as count_weights
+from ubg.report.dataset import read_report
+from ubg.report.origin import read_lock
+from ubg.runtime.checkpoint import load_state
 from ubg.runtime.opening import read_json
+from ubg.search.database import create_database, reading
 from ubg.towers.sources import read_state_dict
 from ubg.vqgan.codes.store import Origin, VqTokens, write_vq_tokens
 from ubg.vqgan.model.taming import read_config, read_tensors
@@ -62,6 +68,15 @@ PUBLISHED = {
 }
 ORIGIN = Origin(16, 2, 2, 8, 8, "a" * 16, "b" * 16, "fp32", 0.0)
 
+
+def read_gallery(folder):
+    with reading(folder) as database:
+        return [
+            database.execute(f"SELECT * FROM {table}").fetchall()
+            for table in ("folders", "images", "state")
+        ]
+
+
 # The file that is damaged, and what reads it, given its folder.
 READERS = {
     "model.json": lambda folder: read_json(folder / "model.json"),
@@ -85,6 +100,12 @@ READERS = {
     "tokenizer/tokenizer.json": lambda folder: load_tokenizer(folder / "tokenizer"),
     "spiece/spiece.model": lambda folder: load_tokenizer(folder / "spiece"),
     "annotations/reid_raw.json": lambda folder: read_annotations("cuhk_pedes", folder),
+    "report.json": lambda folder: read_report(folder / "report.json"),
+    "curves/val_r1.tsv": lambda folder: read_curves(folder / "curves"),
+    "dvc.lock": lambda folder: read_lock(folder / "dvc.lock"),
+    "state.pt": lambda folder: load_state(folder / "state.pt"),
+    "counted.safetensors": lambda folder: count_weights(folder / "counted.safetensors"),
+    "gallery.sqlite": read_gallery,
 }
 SPLICED = (b"\0", b'"', b"[" * 2000, b"NaN", b"\xff" * 64, b"1e999", b"../" * 40, b"\n", b"&a *a")
 
@@ -99,8 +120,22 @@ def folder(tmp_path_factory):
     torch.save(weights, folder / "model.pt")
     torch.save({"state_dict": weights}, folder / "model.ckpt")
     save_file(weights, folder / "model.safetensors")
+    save_file(weights, folder / "counted.safetensors")
+    torch.save({"model": weights, "optimiser": {}, "progress": {"epoch": 1}}, folder / "state.pt")
     (folder / "model.json").write_text(json.dumps({"a": [1, {"b": 2.5}], "c": None}))
     (folder / "annotations.csv").write_text(TABLE)
+    counts = {"images": 1, "identities": 1, "captions": 1}
+    report = {"layout": "a", "records": 1, "splits": {"val": counts}, "notes": ["b"]}
+    report["distributions"] = {"words": {"val": {"min": 1, "median": 1.5, "max": 2}}}
+    report["oddities"] = [{"name": "c", "counts": {"val": 1}, "example": "d"}]
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "curves").mkdir()
+    (folder / "curves/val_r1.tsv").write_text("step\tval_r1\n1\t20.5\n2\t30.25\n")
+    item = "{path: data/a, hash: md5, md5: 0f, size: 3}"
+    (folder / "dvc.lock").write_text(
+        f"stages:\n  a:\n    cmd: a\n    deps:\n    - {item}\n    outs:\n    - {item}\n"
+    )
+    create_database(folder)
     index = {"height": 2, "width": 2, "channels": 3, "fingerprint": "x" * 16, "dropped": []}
     (folder / "index.json").write_text(json.dumps(index))
     np.save(folder / "image_ids.npy", np.arange(5))

@@ -96,7 +96,7 @@ def locked_files(root: Path = Path()) -> dict[str, dict[str, Any]]:
         return {}
     graph = read_graph(root)
     before = networkx.ancestors(graph, "report") if "report" in graph else set(graph)
-    entries = _read_lock(root / LOCK).stages
+    entries = read_lock(root / LOCK).stages
     files = {}
     for name in sorted(before & set(entries)):
         for item in [*entries[name].deps, *entries[name].outs]:
@@ -105,7 +105,12 @@ def locked_files(root: Path = Path()) -> dict[str, dict[str, Any]]:
     return dict(sorted(files.items()))
 
 
-def _read_lock(path: Path) -> _Lock:
+def read_lock(path: Path) -> _Lock:
+    """What DVC noted of the stages as they ran last.
+
+    Raises:
+        ValueError: it cannot be read; one line.
+    """
     try:
         return _Lock.model_validate(load_yaml(read_text(path, Kind.CONFIG)))
     except ValidationError as error:

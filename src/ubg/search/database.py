@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
+from ubg.runtime.faults import quoted
 from ubg.runtime.opening import Kind, check_file
 
 DATABASE = "gallery.sqlite"
@@ -97,8 +98,9 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
         finally:
             database.close()  # rolls back what was not committed
     except (OSError, sqlite3.Error) as error:
+        reason = quoted(" ".join(str(error).split()))  # it may cite the file
         raise ValueError(
-            f"{gallery / DATABASE}: {error}; the gallery is damaged or busy: try again, or index "
+            f"{gallery / DATABASE}: {reason}; the gallery is damaged or busy: try again, or index "
             "the folders anew into another gallery"
         ) from None
 
