@@ -1,5 +1,6 @@
 """How high the best score is without the person: measured in blocks, kept in a file."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,8 +88,10 @@ def test_it_says_of_which_model_and_second_score_it_is(model):
 def test_it_lies_beside_the_folder_of_its_model_however_that_is_named(model, monkeypatch):
     path = model.parent / "model_calibration.json"
     monkeypatch.chdir(model)
-    for name in (model, model / "", model / "../model", *map(type(model), (".", "../model"))):
-        assert calibration_of(name) == path
+    for name in (model, model / "../model", Path(), Path("../model")):
+        assert calibration_of(name).resolve() == path
+    (model.parent / "link").symlink_to(model)  # as evaluation finds what its stage declares
+    assert calibration_of(model.parent / "link").name == "link_calibration.json"
     assert read_calibration(path) is None
     written = calibrate(*drawn(captions=9, images=8, persons=4), model)
     write_calibration(path, written)

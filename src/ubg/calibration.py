@@ -109,7 +109,7 @@ def open_set_best(
 
 def calibration_of(model: Path) -> Path:
     """Where evaluation keeps the calibration of the model in a folder: beside that folder."""
-    model = model.resolve()
+    model = model.absolute()  # "." has no name
     return model.with_name(f"{model.name}_calibration.json")
 
 
