@@ -32,6 +32,7 @@ class Stub:
     """Vectors are projections of pixels, and those of a text are drawn by its letters."""
 
     model = SimpleNamespace(normalisations={})
+    device = SimpleNamespace(type="cpu")
 
     def __init__(self, folder=None, device=None, both_scores=False):
         size = SimpleNamespace(height=HEIGHT, width=WIDTH)

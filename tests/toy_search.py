@@ -33,6 +33,7 @@ class ToyModel:
     """
 
     network = SimpleNamespace(image=SimpleNamespace(height=32, width=16), embedding_dim=3)
+    device = SimpleNamespace(type="cpu")
 
     def __init__(self, kinds=()):
         self.model = SimpleNamespace(normalisations=dict.fromkeys(kinds))
