@@ -261,7 +261,7 @@ def assert_refused(path, expected):
 
 def test_missing_file_and_folder(tmp_path):
     assert_refused(tmp_path / "none.h5", "No such file")
-    assert_refused(tmp_path, "is no plain file")
+    assert_refused(tmp_path, "is not a file")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n"])
