@@ -13,6 +13,7 @@ from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
 
 import ubg
 from ubg.calibration import Calibration, calibration_of, write_calibration
+from ubg.search import tidying
 from ubg.search.accelerating import build_file, open_file
 from ubg.search.calibration import CALIBRATION
 from ubg.search.command import main
@@ -72,6 +73,33 @@ def test_a_text_finds_by_cosine_and_pages_join(searcher):
     pages = [find(searcher, Query.parse("a red coat"), Page(4, offset)) for offset in (0, 4, 8, 12)]
     assert [len(page.results) for page in pages] == [4, 4, 3, 0]
     assert [result for page in pages for result in page.results] == results.results
+
+
+def test_who_searches_a_state_of_before_is_not_disturbed(place, searcher, monkeypatch):
+    monkeypatch.setattr(tidying, "SPARE_ROWS", 3)
+    asked = [(Query.parse("a red coat"), None), (Query(like=[2]), Filter.parse(["camera=1"]))]
+    expected = [find(searcher, query, filter=wanted) for query, wanted in asked]
+
+    def shorten(count):
+        for path in sorted((place / "imgs").rglob("*.png"))[:count]:
+            path.unlink()
+        index(place / "gallery", Request([]))
+        return searcher.reopened().gallery
+
+    after = shorten(8)
+    assert (after.snapshot.generation, after.count) == (1, 4)
+    found = [find(searcher, query, filter=wanted) for query, wanted in asked]
+    for before, now in zip(expected, found, strict=True):
+        assert [(r.id, r.entry.path) for r in now.results] == [
+            (r.id, r.entry.path) for r in before.results
+        ]
+    assert not {1, 2} & {r.id for r in find(searcher.reopened(), asked[0][0]).results}
+    draw_folder(place / "imgs", 8)
+    index(place / "gallery", Request([]))
+    assert shorten(8).snapshot.generation == 2
+    assert after.entries(after.snapshot.ids_N)  # gone by now, since the last time
+    with pytest.raises(ValueError, match="image 1: is not in the gallery"):
+        searcher.gallery.entry(1)
 
 
 def test_parts_are_added_up_by_their_weights(searcher):

@@ -13,7 +13,8 @@ DATABASE = "gallery.sqlite"
 PATIENCE = 60.0  # seconds that one waits for another's transaction, which takes milliseconds
 
 # An image keeps its id for good; a changed file is another image. `row` is the place of its vector;
-# rows and ids ascend together. What is `gone` still tells readers of before what they had found.
+# rows and ids ascend together. What is `gone` still tells readers of before what they had found; it
+# loses its row when the rows are written anew, and is deleted when they are once more.
 SCHEMA = """
 CREATE TABLE folders(
     id INTEGER PRIMARY KEY,

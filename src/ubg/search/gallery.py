@@ -218,7 +218,7 @@ class Gallery:
         with reading(self.path) as database:
             ids = database.execute(
                 "SELECT images.id FROM images JOIN folders ON folders.id = images.folder WHERE "  # noqa: S608
-                f"row IS NOT NULL AND {condition}",
+                f"fault IS NULL AND {condition}",
                 values,
             ).fetchall()
         allowed_N = np.zeros(len(self.snapshot.ids_N), bool)
@@ -285,7 +285,7 @@ def _read_snapshot(path: Path, manifest: Manifest) -> Snapshot:
 def _read_entry(database: sqlite3.Connection, id: int) -> Entry:
     row = database.execute(
         "SELECT images.path, folders.path, width, height, modified_ns, captured_at, tags, camera, "
-        "hash FROM images JOIN folders ON folders.id = folder WHERE images.id = ? AND row IS NOT "
+        "hash FROM images JOIN folders ON folders.id = folder WHERE images.id = ? AND fault IS "
         "NULL",
         (id,),
     ).fetchone()

@@ -15,7 +15,8 @@ def tidy(gallery: Path, manifest: Manifest) -> None:
     """Write the rows anew where more than half of them are gone.
 
     The new files are complete before the transaction that tells of them. A reader keeps the maps of
-    the old ones, which may then be removed.
+    the old ones, which may then be removed; what is known of images that are gone stays until the
+    next time, as one who searches the old maps asks for it.
     """
     with reading(gallery) as database:
         (generation,) = database.execute("SELECT generation FROM state").fetchone()
@@ -40,7 +41,8 @@ def tidy(gallery: Path, manifest: Manifest) -> None:
             kept,
         )
     with writing(gallery) as database:
-        database.execute("DELETE FROM images WHERE gone")
+        database.execute("DELETE FROM images WHERE gone AND row IS NULL")
+        database.execute("UPDATE images SET row = NULL WHERE gone")
         database.executemany(
             "UPDATE images SET row = ? WHERE id = ?",
             [(row, id) for row, (_, id) in enumerate(alive)],
