@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 import ubg
-from ubg.search import encoding
+from ubg.search import encoding, tidying
 from ubg.search.indexing import Request, index
+from ubg.search.labels import Label
 
 HEIGHT, WIDTH, DIMENSION, PLACES, CODES = 16, 8, 12, 6, 5
 
@@ -89,9 +90,30 @@ def save_model(folder, name="model"):
     return folder / name
 
 
-if __name__ == "__main__":  # a process to be killed: folder, model, gallery
-    ubg.load = Stub
-    encoding.BATCH_SIZE, encoding.SECONDS = 4, 0.0
-    folder, model, gallery = map(Path, sys.argv[1:])
+# So that indexing has many steps, and rows are written anew.
+SMALL_STEPS = (
+    (ubg, "load", Stub),
+    (encoding, "BATCH_SIZE", 4),
+    (encoding, "SECONDS", 0.0),
+    (tidying, "SPARE_ROWS", 3),
+)
+
+
+def index_asked(gallery, model, folders, labels, forget):
+    """As asked in JSON."""
+    request = Request(
+        [Path(folder) for folder in folders],
+        Path(model),
+        both_scores=True,
+        labels={path: Label((tag,), camera) for path, (tag, camera) in labels.items()},
+        forget=[Path(folder) for folder in forget],
+    )
+    index(Path(gallery), request)
+
+
+if __name__ == "__main__":  # a process to be killed
+    for owner, name, value in SMALL_STEPS:
+        setattr(owner, name, value)
     print("begins", flush=True)
-    index(gallery, Request([folder], model, both_scores=True))
+    index_asked(**json.loads(sys.argv[1]))
+    print("ends", flush=True)

@@ -64,13 +64,13 @@ def chosen_folders(
 def forget_folder(gallery: Path, path: Path) -> None:
     """Leave out a folder and its images, whether it is still there or not.
 
+    Once more is no fault: so the same command goes on where one was killed.
+
     Raises:
-        ValueError: the gallery does not know it.
+        ValueError: the gallery never knew it.
     """
     with writing(gallery) as database:
-        row = database.execute(
-            "SELECT id FROM folders WHERE path = ? AND NOT gone", (str(path),)
-        ).fetchone()
+        row = database.execute("SELECT id FROM folders WHERE path = ?", (str(path),)).fetchone()
         if row is None:
             known = ", ".join(str(folder.path) for folder in _known_folders(gallery)) or "none"
             raise ValueError(f"{path}: is not in the gallery, which has {known}")
