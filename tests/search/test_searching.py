@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -13,10 +14,12 @@ from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
 
 import ubg
 from ubg.calibration import Calibration, calibration_of, write_calibration
+from ubg.search import searcher as module
 from ubg.search import tidying
 from ubg.search.accelerating import build_file, open_file
 from ubg.search.calibration import CALIBRATION
 from ubg.search.command import main
+from ubg.search.engines.contract import Found
 from ubg.search.filters import Filter
 from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
@@ -289,6 +292,52 @@ def test_an_engine_finds_the_same_with_what_came_after_it_was_made(place, search
             expected = find(exact, query, filter=wanted)
             assert expected.total == len(expected.results)
             assert find(approximate, query, filter=wanted) == expected
+
+
+class Listening:
+    """An engine of all rows, gone ones and duplicates too; notes what it was asked for."""
+
+    def __init__(self, gallery):
+        self.ids, self.vectors = gallery.snapshot.ids_N, gallery.snapshot.vectors_ND
+        self.asked = []
+
+    def newest(self):
+        return int(self.ids.max())
+
+    def search(self, vectors, top, allowed=None):
+        self.asked.append((top, allowed is not None))
+        may = np.ones(len(self.ids), bool) if allowed is None else np.isin(self.ids, allowed)
+        found = []
+        for scores in vectors @ self.vectors.T:
+            order = np.argsort(-scores, kind="stable")
+            order = order[may[order]][:top]
+            found.append(Found(self.ids[order], scores[order].astype(np.float64)))
+        return found
+
+
+def test_an_engine_is_told_what_may_be_found_only_where_there_is_a_filter(
+    place, searcher, monkeypatch
+):
+    monkeypatch.setattr(module, "SPARE", 1)
+    for count in range(6):
+        shutil.copy(place / "imgs/cam1/004.png", place / f"imgs/cam1/copy{count}.png")
+    (place / "imgs/cam0/000.png").unlink()
+    index(place / "gallery", Request([]))
+    exact = searcher.reopened()
+    engine = Listening(exact.gallery)
+    fast = searcher.reopened()
+    fast.use(engine)
+    queries = exact.encode([Query(like=[6]), Query.parse("a")])  # 6 has seven duplicates
+    for page in (Page(1), Page(4), Page(3, 4), Page(50)):
+        assert fast.search(queries, page) == exact.search(queries, page)
+    assert not any(told for _, told in engine.asked)
+    assert [top for top, _ in engine.asked[:2]] == [2, 8]
+    monkeypatch.setattr(module, "MAX_FOUND", 3)  # all of them copies: then it is told after all
+    assert fast.search(queries, Page(1)) == exact.search(queries, Page(1))
+    assert engine.asked[-3:] == [(2, False), (3, False), (2, True)]
+    wanted = Filter.parse(["camera=1"])
+    assert fast.search(queries, Page(4), wanted) == exact.search(queries, Page(4), wanted)
+    assert engine.asked[-1] == (5, True)
 
 
 def run(monkeypatch, capsys, *arguments):

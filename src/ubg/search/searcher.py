@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ubg.calibration import Calibration
 from ubg.search.calibration import USUAL, find_calibration
-from ubg.search.engines.contract import SPARE, Index
+from ubg.search.engines.contract import MAX_FOUND, SPARE, Index
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry, Gallery
 from ubg.search.query import Encoded, Query
@@ -221,23 +221,49 @@ class Searcher:
         """What the engine finds, scored and ordered as everywhere, and what it does not know."""
         snapshot = self.gallery.snapshot
         behind = int(np.searchsorted(snapshot.ids_N, self._newest, "right"))
-        plain = allowed_N is self.gallery.unfiltered_N and len(snapshot.twins) == 0
-        allowed = None if plain and snapshot.alive_N.all() else snapshot.ids_N[allowed_N]
         later_N = allowed_N.copy()
         later_N[:behind] = False
         later = exact_top(self._rows(), vectors_QD, None, later_N, depth)
         return [
             best_of(
                 self._rows(),
-                np.union1d(snapshot.rows_of(ids), rows),
+                np.union1d(rows, later_rows),
                 vector_D,
                 None,
                 depth,
             )
-            for (ids, _), (rows, _), vector_D in zip(
-                engine.search(vectors_QD, depth + SPARE, allowed), later, vectors_QD, strict=True
+            for rows, (later_rows, _), vector_D in zip(
+                self._found_rows(engine, vectors_QD, allowed_N, depth + SPARE),
+                later,
+                vectors_QD,
+                strict=True,
             )
         ]
+
+    def _found_rows(
+        self,
+        engine: Index,
+        vectors_QD: NDArray[np.float32],
+        allowed_N: NDArray[np.bool_],
+        wanted: int,
+    ) -> list[NDArray[np.int64]]:
+        """The rows of what an engine finds, `wanted` or all that it has.
+
+        Without a filter it is asked for more until enough is left without duplicates and what is
+        gone, as a list of all others would travel to a server with each query.
+        """
+        snapshot, top = self.gallery.snapshot, wanted
+        while allowed_N is self.gallery.unfiltered_N and top <= MAX_FOUND:
+            found = [ids for ids, _ in engine.search(vectors_QD, top)]
+            rows_Q = [rows[allowed_N[rows]] for rows in map(snapshot.rows_of, found)]
+            if all(
+                len(rows) >= wanted or len(ids) < top
+                for ids, rows in zip(found, rows_Q, strict=True)
+            ):
+                return rows_Q
+            top = MAX_FOUND if top < MAX_FOUND < 4 * top else 4 * top
+        found = [ids for ids, _ in engine.search(vectors_QD, wanted, snapshot.ids_N[allowed_N])]
+        return [snapshot.rows_of(ids) for ids in found]
 
     def _results(
         self,

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_FOUND = 16_384  # for a query: the most that a Milvus server answers
 SPARE = 20  # to ask an engine for beyond what is wanted, as its scores may be rounded
 
 
