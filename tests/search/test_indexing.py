@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+import weakref
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from tiny_gallery import Stub, draw_folder, draw_picture, save_model
 
 import ubg
-from ubg.search import encoding, tidying
+from ubg.search import encoding, picture, tidying
 from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
 from ubg.search.labels import read_labels
@@ -60,6 +62,31 @@ def test_vectors_and_codes_are_the_models_in_the_order_of_the_paths(place):
             gallery.snapshot.vectors_ND, model.encode_image(pixels).numpy()
         )
         np.testing.assert_array_equal(gallery.snapshot.codes_NL, model.image_codes(pixels))
+
+
+@pytest.mark.parametrize(("device", "batches"), [("cpu", 1), ("cuda", encoding.BATCHES_AHEAD + 1)])
+def test_pixels_are_in_memory_until_they_are_encoded(place, monkeypatch, device, batches):
+    read, most = [], []
+
+    class Watched(Stub):
+        def encode_image(self, images):
+            most.append(sum(pixels() is not None for pixels in read))
+            return super().encode_image(images)
+
+    def read_picture(*arguments):
+        found = picture.read_picture(*arguments)
+        read.append(weakref.ref(found.pixels_HWC))
+        return found
+
+    Watched.device = SimpleNamespace(type=device)
+    monkeypatch.setattr(ubg, "load", Watched)
+    monkeypatch.setattr(encoding, "read_picture", read_picture)
+    monkeypatch.setattr(encoding, "SECONDS", 1000)
+    draw_folder(place / "imgs", 40)
+    run(place)
+    assert len(most) == 10
+    assert len(read) == 40
+    assert max(most) <= batches * encoding.BATCH_SIZE
 
 
 def test_what_is_new_changed_or_gone_is_brought_up_to_date_and_nothing_else(place):
@@ -164,7 +191,8 @@ def test_several_folders_one_within_another_and_one_left_out(place):
         run(place, ["imgs/cam0"])
     run(place, ["more"])  # of one folder alone: nothing else is gone
     assert len(paths_of(place)) == 13
-    run(place, [], forget=[place / "more"])
+    for _ in range(2):  # the same command goes on after it was killed
+        run(place, [], forget=[place / "more"])
     assert len(paths_of(place)) == 10
     (place / "imgs").rename(place / "moved")
     with pytest.raises(ValueError, match="is no folder"):

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ubg.library import TrainedModel
 
 BATCH_SIZE = 64
-BATCHES_AHEAD = 2  # that are read while a GPU encodes one: all pixels that are in memory
+BATCHES_AHEAD = 2  # that are read while a GPU encodes one: these are all pixels in memory
 SECONDS = 2.0  # of work that a killed process loses at most, but for one batch
 
 
@@ -48,10 +48,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is committed together; rows in the order of those pictures that have pixels."""
+    """What is committed together; rows in the order of those pictures that were encoded.
+
+    Attributes:
+        jobs: the files.
+        pictures: what was read of each, without its pixels.
+        encoded: whether there are a vector and codes of a picture.
+        vectors_ND: of those that were encoded.
+        codes_NL: as `vectors_ND`.
+    """
 
     jobs: Sequence[Job]
     pictures: Sequence[Picture]
+    encoded: Sequence[bool]
     vectors_ND: NDArray[np.float32]
     codes_NL: NDArray[Any] | None
 
@@ -74,6 +83,7 @@ def encode_pictures(
     with progress_bar("encoding", total=len(jobs), unit="image") as bar:
         for some, pictures in _read_batches(jobs, trained):
             writer.add(_encode(some, pictures, trained, manifest))
+            pictures.clear()  # and with them their pixels
             bar.update(len(some))
     writer.commit()
 
@@ -120,7 +130,9 @@ def _encode(
     codes_NL = None
     if manifest.codes is not None:
         codes_NL = trained.image_codes(pixels).astype(manifest.codes.dtype)
-    return Batch(jobs, pictures, vectors_ND, codes_NL)
+    encoded = [picture.pixels_HWC is not None for picture in pictures]
+    facts = [replace(picture, pixels_HWC=None) for picture in pictures]
+    return Batch(jobs, facts, encoded, vectors_ND, codes_NL)
 
 
 class _Writer:
@@ -157,23 +169,25 @@ class _Writer:
         with writing(self.gallery) as database:
             row = self.next_row
             for batch in self.waiting:
-                for job, picture in zip(batch.jobs, batch.pictures, strict=True):
-                    row += _enter(database, job, picture, row)
+                for job, picture, encoded in zip(
+                    batch.jobs, batch.pictures, batch.encoded, strict=True
+                ):
+                    _enter(database, job, picture, row if encoded else None)
+                    row += encoded
         self.next_row = row
         self.waiting = []
         self.since = time.monotonic()
 
 
-def _enter(database: sqlite3.Connection, job: Job, picture: Picture, row: int) -> int:
-    """Enter a file; returns the number of rows that it takes."""
+def _enter(database: sqlite3.Connection, job: Job, picture: Picture, row: int | None) -> None:
+    """Enter a file with its row; without one, it has a fault or the bytes that it had."""
     found = job.found
-    has_row = picture.pixels_HWC is not None
-    if not has_row and picture.fault is None:
+    if row is None and picture.fault is None:
         database.execute(
             "UPDATE images SET size = ?, modified_ns = ? WHERE id = ?",
             (found.size, found.modified_ns, job.before),
         )
-        return 0
+        return
     tags, camera = "", None
     if job.before is not None:
         tags, camera = database.execute(
@@ -190,7 +204,7 @@ def _enter(database: sqlite3.Connection, job: Job, picture: Picture, row: int) -
             found.modified_ns,
             picture.hash,
             picture.fault,
-            row if has_row else None,
+            row,
             picture.width,
             picture.height,
             picture.captured_at,
@@ -198,4 +212,3 @@ def _enter(database: sqlite3.Connection, job: Job, picture: Picture, row: int) -
             camera,
         ),
     )
-    return int(has_row)
