@@ -149,7 +149,7 @@ def test_both_scores_add_what_the_text_says_of_the_codes(place):
     ]
 
 
-def test_a_filter_lets_pass_what_fits_and_folds_what_is_left(searcher):
+def test_a_filter_lets_pass_what_fits_and_folds_what_is_left(place, searcher):
     def passed(*terms):
         found = find(searcher, Query.parse("a"), filter=Filter.parse(terms)).results
         return sorted(result.entry.path for result in found)
@@ -160,7 +160,20 @@ def test_a_filter_lets_pass_what_fits_and_folds_what_is_left(searcher):
     assert passed("tag=day") == passed("from=2024") == passed("min_height=21") == []
     assert len(passed("min_height=20")) == 11
     twin = find(searcher, Query.parse("a"), filter=Filter.parse(["path=cam1/004.png"])).results[0]
-    assert twin.entry.duplicates == ("cam9/twin.png",)
+    assert twin.entry.duplicates == (str(place / "imgs/cam9/twin.png"),)
+
+
+def test_duplicates_of_the_same_path_are_told_apart_by_their_folder(place):
+    for name in ("imgs", "more", "else"):
+        draw_picture(place / name / "cam1/same.png", 99)
+    index(place / "gallery", Request([place / "more", place / "else"]))
+    index(place / "gallery", Request([place / "imgs"]))
+    gallery = Gallery.open(place / "gallery")
+    (same, *others) = np.flatnonzero(gallery.snapshot.ids_N > 12)
+    entry = gallery.entry(gallery.snapshot.ids_N[same])
+    assert len(others) == len(entry.duplicates) == 2
+    files = {f"{entry.folder}/{entry.path}", *entry.duplicates}
+    assert files == {str(place / name / "cam1/same.png") for name in ("imgs", "more", "else")}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ What others build on, the HTTP server among them (each name is in the module tha
     gallery.Entry(id, path, folder, width, height, modified, captured_at, tags, camera, duplicates)
         path: below the folder, with "/"; folder: absolute; modified: seconds since the epoch;
         captured_at: "2024-05-01T12:30:00" or None; tags: tuple; camera: str or None;
-        duplicates: paths of the other images of the same bytes
+        duplicates: folder/path of the other images of the same bytes
 
     query.Query(texts=(("a red coat", 1.0), ("a hat", -0.5)), images=(PIL.Image, ..), like=(id, ..),
                 drawings=(("sk", PIL.Image), ..))

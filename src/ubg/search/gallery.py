@@ -36,7 +36,7 @@ class Entry:
         captured_at: by EXIF, as "2024-05-01T12:30:00".
         tags: of the table given to the indexing.
         camera: as `tags`.
-        duplicates: paths of the other images of the same bytes.
+        duplicates: folder and path, joined, of the other images of the same bytes.
     """
 
     id: int
@@ -293,8 +293,9 @@ def _read_entry(database: sqlite3.Connection, id: int) -> Entry:
         raise ValueError(f"image {id}: is not in the gallery; name one of a result")
     path, folder, width, height, modified_ns, captured_at, tags, camera, digest = row
     twins = database.execute(
-        "SELECT path FROM images WHERE hash = ? AND id != ? AND NOT gone AND row IS NOT NULL "
-        "ORDER BY id",
+        "SELECT folders.path || '/' || images.path FROM images JOIN folders ON folders.id = folder "
+        "WHERE hash = ? AND images.id != ? AND NOT images.gone AND row IS NOT NULL ORDER BY "
+        "images.id",
         (digest, id),
     ).fetchall()
     return Entry(

@@ -176,7 +176,7 @@ def test_images_that_were_indexed_meanwhile_are_found(client, root):
     answer = found(client, text="red", top=60)
     assert answer["total"] == COUNT - PER_COLOUR, "a twin is folded into its like"
     twins = [match["image"]["duplicates"] for match in answer["matches"]]
-    assert [names for names in twins if names] == [["other.png"]]
+    assert [names for names in twins if names] == [[str(root / "crops/other.png")]]
     assert [fault["reason"] for fault in client.get("/api/faults").json()] != []
 
 
