@@ -46,7 +46,7 @@ def walk(folder: Path, exclude: Sequence[str]) -> Tree:
     Args:
         folder: is there.
         exclude: patterns as in a shell, for a name or for a path below the folder; an excluded
-            folder is not entered.
+            folder is not entered. One with "/" at the end is for folders alone.
     """
     tree = Tree([], [], [])
     waiting = [""]
@@ -56,9 +56,10 @@ def walk(folder: Path, exclude: Sequence[str]) -> Tree:
             with os.scandir(folder / below) as entries:
                 for entry in entries:
                     path = f"{below}{entry.name}"
-                    if entry.name.startswith(".") or _excluded(entry.name, path, exclude):
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if entry.name.startswith(".") or _excluded(path, is_folder, exclude):
                         continue
-                    if entry.is_dir(follow_symlinks=False):
+                    if is_folder:
                         waiting.append(f"{path}/")
                     elif entry.name.lower().endswith(SUFFIXES):
                         _add(entry, path, tree)
@@ -86,5 +87,7 @@ def _add(entry: os.DirEntry[str], path: str, tree: Tree) -> None:
         tree.left_out.append((path, f"it is {kind}; copy the file itself there"))
 
 
-def _excluded(name: str, path: str, exclude: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) or fnmatchcase(path, pattern) for pattern in exclude)
+def _excluded(path: str, is_folder: bool, exclude: Sequence[str]) -> bool:
+    meant = [one.rstrip("/") for one in exclude if is_folder or not one.endswith("/")]
+    names = path.rpartition("/")[2], path
+    return any(fnmatchcase(name, pattern) for pattern in meant for name in names)
