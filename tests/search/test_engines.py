@@ -206,6 +206,11 @@ def test_a_server_stands_in_place_of_a_folder(server, tmp_path, monkeypatch, cap
     for gallery in (server, "folder"):
         run("index", "--gallery", gallery)
     assert found(server) == found("folder")
-    (kept,) = (tmp_path / "home/ubg").glob("127.0.0.1_*")
+    run("index", "imgs/cam0", "--model", "model", "--gallery", f"{server}/other")
+    assert {path for path, _ in found(f"{server}/other")} == {
+        path.name for path in (tmp_path / "imgs/cam0").iterdir()
+    }
+    assert found(server) == found("folder")
+    (kept,) = (tmp_path / "home/ubg").glob("127.0.0.1_*[0-9]")
     name = json.loads((kept / "collection.json").read_text())["name"]
     assert MilvusIndex(server, f"{name}0", DIMENSION).count() == 20

@@ -21,6 +21,15 @@ def test_an_address_has_a_folder_of_this_machine(tmp_path, monkeypatch, name):
         place.require()
 
 
+def test_a_server_has_galleries_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    place = Place.parse("http://Host:19530/Red_coats-2")
+    assert place.folder == tmp_path / "ubg/host_19530_Red_coats-2"
+    assert place.server == "http://host:19530"
+    with pytest.raises(ValueError, match="--gallery http://host:19530/Red_coats-2`"):
+        place.require()
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -29,7 +38,17 @@ def test_an_address_has_a_folder_of_this_machine(tmp_path, monkeypatch, name):
         "ftp://host:1",
         "http://../x:1",
         "http://a:b@host:1",
-        "http://h:1/x",
+        "http://h:1/x/",
+        "http://h:1//x",
+        "http://h:1/x/y",
+        "http://h:1/..",
+        "http://h:1/a.b",
+        "http://h:1/a%2Fb",
+        "http://h:1/é",
+        "http://h:1/a b",
+        "http://h:1/a\n",
+        "http://h:1/" + "x" * 65,
+        "http://h:١/x",
     ],
 )
 def test_what_is_no_address_is_refused(name):

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from ubg.search.manifest import MANIFEST
 
-_ADDRESS = re.compile(r"(https?)://([a-z0-9.-]+):(\d{1,5})/?", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(https?)://([a-z0-9.-]+):(\d{1,5})(?:/([a-z0-9_-]{1,64})?)?", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,16 @@ class Place:
     """Attributes:
     folder: of the gallery.
     server: address of the server; None where the folder is all.
+    name: of the gallery, where it is not the only one of this user on the server.
     """
 
     folder: Path
     server: str | None
+    name: str | None = None
 
     @classmethod
     def parse(cls, name: str) -> "Place":
-        """A path, or an address such as "http://host:19530".
+        """A path, or an address such as "http://host:19530" or "http://host:19530/NAME".
 
         Raises:
             ValueError: it begins as an address, and is none.
@@ -36,11 +40,15 @@ class Place:
             return cls(Path(name), None)
         match = _ADDRESS.fullmatch(name)
         if match is None:
-            raise ValueError(f"{name}: is no address of a server; give one as http://host:19530")
-        scheme, host, port = match.groups()
+            raise ValueError(
+                f"{name}: is no address of a server; give one as http://host:19530 or "
+                "http://host:19530/NAME, NAME of up to 64 letters, digits, _ and -"
+            )
+        scheme, host, port, own = match.groups()
         data = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-        folder = data / "ubg" / f"{host.lower()}_{int(port)}"
-        return cls(folder, f"{scheme.lower()}://{host.lower()}:{int(port)}")
+        parts = (host.lower(), str(int(port)), own)  # a host has no "_", so no two are the same
+        folder = data / "ubg" / "_".join(part for part in parts if part)
+        return cls(folder, f"{scheme.lower()}://{host.lower()}:{int(port)}", own)
 
     def require(self) -> None:
         """Check that a gallery was made there, as far as an address alone does not say.
@@ -49,7 +57,8 @@ class Place:
             ValueError: this machine has none of that server.
         """
         if self.server and not (self.folder / MANIFEST).exists():
+            address = f"{self.server}/{self.name}" if self.name else self.server
             raise ValueError(
-                f"{self.server}: this machine has no gallery there; make one with `ubg index "
-                f"FOLDER --model MODEL --gallery {self.server}`"
+                f"{address}: this machine has no gallery there; make one with `ubg index "
+                f"FOLDER --model MODEL --gallery {address}`"
             )
