@@ -57,6 +57,16 @@ def open_file(gallery: Gallery) -> Index:
     return FaissIndex.open(gallery.path, gallery.snapshot.generation)
 
 
+def find_file(gallery: Gallery) -> Index | None:
+    """As `open_file`; None where there is none, as after rows were written anew.
+
+    Raises:
+        ValueError: it is damaged, or FAISS is not installed.
+    """
+    made = (gallery.path / f"index.{gallery.snapshot.generation}.faiss").exists()
+    return open_file(gallery) if made else None
+
+
 def open_server(gallery: Gallery, server: str) -> MilvusIndex:
     """The collection of a gallery; rows that were written anew are another one's.
 

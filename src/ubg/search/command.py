@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 from ubg.runtime.cli import run_script
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ubg.search.engines.contract import Index
+    from ubg.search.gallery import Gallery
     from ubg.search.searcher import Searcher
 
 PLACE = "a folder, or http://host:19530 for vectors on a Milvus server"
@@ -147,9 +151,11 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
 
 
 def _search(arguments: argparse.Namespace) -> None:
+    from ubg.search.accelerating import open_file, open_server
     from ubg.search.filters import Filter
     from ubg.search.output import as_csv, as_json, as_table
     from ubg.search.picture import open_picture
+    from ubg.search.place import Place
     from ubg.search.query import Query
     from ubg.search.searcher import Page
 
@@ -161,6 +167,11 @@ def _search(arguments: argparse.Namespace) -> None:
     drawings = [(kind, open_picture(path)) for kind, path in given if path is not None]
     query = Query(texts, images, arguments.like, drawings)
     searcher = _open_searcher(arguments)
+    place = Place.parse(arguments.gallery)
+    if place.server:
+        searcher.use(open_server(searcher.gallery, place.server))
+    elif arguments.approximate:
+        searcher.use(open_file(searcher.gallery))
     (results,) = searcher.search(searcher.encode([query]), page, wanted)
     shown = arguments.sentence or "like an image"
     if arguments.json:
@@ -176,20 +187,23 @@ def _search(arguments: argparse.Namespace) -> None:
 
 
 def _open_searcher(arguments: argparse.Namespace) -> "Searcher":
-    from ubg.search.accelerating import open_file, open_server
     from ubg.search.gallery import Gallery
     from ubg.search.place import Place
     from ubg.search.searcher import Searcher
 
     place = Place.parse(arguments.gallery)
     place.require()
-    gallery = Gallery.open(place.folder)
-    searcher = Searcher(gallery, arguments.model, arguments.both_scores)
-    if place.server:
-        searcher.use(open_server(gallery, place.server))
-    elif arguments.approximate:
-        searcher.use(open_file(gallery))
-    return searcher
+    return Searcher(Gallery.open(place.folder), arguments.model, arguments.both_scores)
+
+
+def _engine_finder(arguments: argparse.Namespace) -> "Callable[[Gallery], Index | None] | None":
+    from ubg.search.accelerating import find_file, open_server
+    from ubg.search.place import Place
+
+    server = Place.parse(arguments.gallery).server
+    if server:
+        return lambda gallery: open_server(gallery, server)
+    return find_file if arguments.approximate else None
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -210,8 +224,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         raise ValueError(f"{error.name} is missing; pip install 'ubg[search]'") from None
     if not 0 <= arguments.port < 2**16:
         raise ValueError(f"--port {arguments.port}; give 0 to 65535")
-
-    library = Library(lambda: _open_searcher(arguments))
+    library = Library(lambda: _open_searcher(arguments), _engine_finder(arguments))
     serve(library, Address(arguments.host, arguments.port))
 
 

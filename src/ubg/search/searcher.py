@@ -113,12 +113,13 @@ class Searcher:
 
     @property
     def is_exact(self) -> bool:
-        """Whether no engine is in use, which knows one state of the gallery alone."""
+        """Whether no engine is in use."""
         return self._engine is None
 
     def reopened(self) -> "Searcher":
-        """The same model on the gallery as it is now."""
+        """The same model on the gallery as it is now, without an engine, which knows one state."""
         other = copy(self)
+        other._engine = None
         other.gallery = gallery = Gallery.open(self.gallery.path)
         other.calibration = self._find_calibration(gallery)
         return other
