@@ -12,7 +12,7 @@ from toy_search import COLOURS, PER_COLOUR, library_of, toy_gallery
 from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
 from ubg.search.labels import Label
-from ubg.search.searcher import Searcher
+from ubg.search.searcher import MAX_DEPTH, Searcher
 from ubg.search.serving.app import create_app, guarded
 from ubg.search.serving.guard import HEADERS, Rules
 from ubg.search.serving.messages import MAX_BODY
@@ -76,6 +76,15 @@ def test_pages_follow_one_another(client):
     assert [match["image"]["id"] for page in pages for match in page["matches"]] == whole
     assert [match["rank"] for match in pages[3]["matches"]] == list(range(31, 41))
     assert found(client, text="red", offset=COUNT)["matches"] == []
+
+
+def test_the_last_rank_that_can_be_seen_is_the_searchs(client):
+    assert client.get("/api/gallery").json()["limits"]["ranks"] == MAX_DEPTH
+    assert found(client, text="red", top=1, offset=MAX_DEPTH - 1)["matches"] == []
+    for top, offset in ((2, MAX_DEPTH - 1), (1, MAX_DEPTH)):
+        refused = client.post("/api/search", json={"text": "red", "top": top, "offset": offset})
+        assert refused.status_code == 422
+        assert refused.json()["error"].startswith("offset: ")
 
 
 def test_the_next_page_is_not_encoded_anew(client, model):

@@ -8,10 +8,14 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from toy_search import COLOURS, PER_COLOUR, library_of, running, toy_gallery
+
+from ubg.search import searcher
+from ubg.search.serving.messages import Limits, Summary
 
 CHROMIUM = shutil.which("chromium")
 QUIET = [
@@ -201,6 +205,22 @@ def test_next_page_and_back(page):
     page.wait_for_function("() => document.querySelector('#place').textContent === 'Page 3 of 3'")
     page.go_back()
     page.wait_for_function("() => document.querySelector('#place').textContent === 'Page 2 of 3'")
+
+
+def test_no_page_is_offered_that_is_refused(browser, base, monkeypatch):
+    ranks = 40
+    monkeypatch.setattr(searcher, "MAX_DEPTH", ranks)
+    told = partial(Summary, limits=Limits(ranks=ranks))
+    monkeypatch.setattr("ubg.search.serving.app.Summary", told)
+    with opened(browser, base, WIDE, "light") as page:
+        search(page, "green")
+        assert "60 images ranked" in page.inner_text("#notice")
+        assert page.inner_text("#notice").endswith("; the first 40 can be seen")
+        assert page.inner_text("#place") == "Page 1 of 2"
+        page.click("#next")
+        page.wait_for_function("() => document.querySelectorAll('.result').length === 16")
+        assert page.inner_text(".result .rank >> nth=15") == "40"
+        assert page.is_disabled("#next")
 
 
 def test_an_image_is_seen_large_by_keys_alone(page):

@@ -10,14 +10,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry
 from ubg.search.query import MAX_TEXT_LENGTH, Query
-from ubg.search.searcher import Result, Results
+from ubg.search.searcher import MAX_DEPTH, Result, Results
 from ubg.search.serving.pictures import UPLOAD_BYTES
 
 MAX_IMAGES = 4
 MAX_CHOICES = 32
 MAX_STARS = 4  # a pattern of many takes forever to fail
 MAX_TOP = 200
-MAX_OFFSET = 1_000_000
 MAX_ID = 2**63 - 1
 MAX_BODY = 16 * 2**20
 
@@ -109,7 +108,7 @@ class Question(Message):
     like: Annotated[list[Id], Field(max_length=MAX_IMAGES)] = []
     filter: Chosen = Chosen()
     top: Annotated[int, Field(ge=1, le=MAX_TOP)] = 24
-    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
+    offset: Annotated[int, Field(ge=0, lt=MAX_DEPTH)] = 0
 
     def query(self, pictures: list[Image.Image]) -> Query:
         """The same for the search, with `images` decoded; raises ValueError as that does."""
@@ -231,6 +230,7 @@ class Limits(BaseModel):
     images: int = MAX_IMAGES
     image_bytes: int = UPLOAD_BYTES
     top: int = MAX_TOP
+    ranks: int = MAX_DEPTH
 
 
 class Fault(BaseModel):

@@ -45,13 +45,15 @@ export function fromHash(hash) {
   };
 }
 
-export function question(asked) {
+// `ranks` can be paged to; the last page may be shorter for it.
+export function question(asked, ranks) {
+  const offset = (asked.page - 1) * PER_PAGE;
   return {
     text: asked.text,
     like: asked.like,
     images: asked.pictures.map(({ data, kind }) => ({ data, kind })),
     filter: asked.filter,
-    top: PER_PAGE,
-    offset: (asked.page - 1) * PER_PAGE,
+    top: Math.max(1, Math.min(PER_PAGE, ranks - offset)),
+    offset,
   };
 }

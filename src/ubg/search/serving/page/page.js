@@ -65,7 +65,9 @@ function sayAnswer(answer) {
     return;
   }
   const seconds = answer.seconds < 0.1 ? "less than 0.1" : answer.seconds.toFixed(1);
-  const line = `${count(answer.total)} images ranked in ${seconds} s`;
+  const { ranks } = gallery.limits;
+  const most = answer.total > ranks ? `; the first ${count(ranks)} can be seen` : "";
+  const line = `${count(answer.total)} images ranked in ${seconds} s${most}`;
   const { rank, share_without_person: share } = answer.matches[0] ?? {};
   const many = rank === 1 && share !== null ? `${percent(share)} of searches` : "searches";
   const warning = make("p", { class: "warning" },
@@ -100,7 +102,7 @@ async function run() {
     say(make("p", {}, "Still searching; the server is busy. ", cancel));
   }, SLOW);
   try {
-    const answer = await api.search(question(asked), mine.signal);
+    const answer = await api.search(question(asked, gallery.limits.ranks), mine.signal);
     if (mine !== running) return;
     showAnswer(answer);
   } catch (error) {
@@ -129,7 +131,7 @@ function showAnswer(answer) {
   for (const { image } of matches) paths.set(image.id, image.path);
   results.show(matches, { open: openAt, like: moreLike });
   sayAnswer(answer);
-  pages = Math.max(1, Math.ceil(answer.total / PER_PAGE));
+  pages = Math.max(1, Math.ceil(Math.min(answer.total, gallery.limits.ranks) / PER_PAGE));
   byId("pages").hidden = answer.total === 0;
   byId("place").textContent = `Page ${count(asked.page)} of ${count(pages)}`;
   byId("previous").disabled = asked.page <= 1;
