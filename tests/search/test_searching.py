@@ -24,8 +24,10 @@ from ubg.search.filters import Filter
 from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
 from ubg.search.labels import Label
+from ubg.search.output import NOBODY
 from ubg.search.query import Query
 from ubg.search.searcher import Page, Searcher
+from ubg.search.sheet import draw_sheet
 
 
 @pytest.fixture
@@ -374,6 +376,37 @@ def test_the_command_prints_a_table_json_or_csv_and_draws(place, monkeypatch, ca
     report = run(monkeypatch, capsys, "index", "--gallery", place / "gallery")
     assert "12 images" in report
     assert "0 new" in report
+
+
+@pytest.mark.parametrize("nobody", [True, False])
+def test_that_nobody_fits_is_said_in_every_form(place, monkeypatch, capsys, nobody):
+    gallery = Gallery.open(place / "gallery")
+    measured = Calibration(
+        fingerprint=gallery.manifest.fingerprint, images=9, cosine=[0.99 if nobody else -1], both=[]
+    )
+    write_calibration(place / "gallery" / CALIBRATION, measured)
+
+    def search(*options):
+        words = ["ubg", "search", str(place / "gallery"), "a hat", "--top", "3", *options]
+        monkeypatch.setattr(sys, "argv", words)
+        main()
+        return capsys.readouterr()
+
+    share = 1 if nobody else 0
+    table = search("--sheet", str(place / "sheet.png")).out.splitlines()
+    assert (table[0] == NOBODY) == nobody
+    assert f"{100 * share:.1f} %" in table[-1]
+    results = find(Searcher(gallery), Query.parse("a hat"), Page(3)).results
+    title = "Nobody fits: a hat" if nobody else "a hat"
+    draw_sheet(place / "expected.png", title, gallery, results)
+    assert (place / "sheet.png").read_bytes() == (place / "expected.png").read_bytes()
+    as_csv = search("--csv")
+    assert as_csv.err == (f"{NOBODY}\n" if nobody else "")
+    rows = list(csv.DictReader(as_csv.out.splitlines()))
+    assert [float(row["share_without_person"]) for row in rows] == [share] * 3
+    as_json = search("--json")
+    assert as_json.err == ""
+    assert json.loads(as_json.out)["nobody_fits"] is nobody
 
 
 class DrawingStub(Stub):

@@ -153,7 +153,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
 def _search(arguments: argparse.Namespace) -> None:
     from ubg.search.accelerating import open_file, open_server
     from ubg.search.filters import Filter
-    from ubg.search.output import as_csv, as_json, as_table
+    from ubg.search.output import NOBODY, as_csv, as_json, as_table
     from ubg.search.picture import open_picture
     from ubg.search.place import Place
     from ubg.search.query import Query
@@ -178,12 +178,15 @@ def _search(arguments: argparse.Namespace) -> None:
         print(as_json(shown, results))
     elif arguments.csv:
         print(as_csv(results))
+        if results.nobody_fits:
+            print(NOBODY, file=sys.stderr)
     else:
         print(as_table(results))
     if arguments.sheet:
         from ubg.search.sheet import draw_sheet
 
-        draw_sheet(arguments.sheet, shown, searcher.gallery, results.results)
+        title = f"Nobody fits: {shown}" if results.nobody_fits else shown
+        draw_sheet(arguments.sheet, title, searcher.gallery, results.results)
 
 
 def _open_searcher(arguments: argparse.Namespace) -> "Searcher":

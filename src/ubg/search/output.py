@@ -9,6 +9,7 @@ from ubg.search.searcher import Result, Results
 
 COLUMNS = ("rank", "id", "score", "share_without_person", "path", "folder", "width", "height")
 MORE_COLUMNS = ("captured_at", "tags", "camera", "duplicates")
+NOBODY = "Nobody fits: scores like these are usual when the person is not there."
 
 
 def as_record(result: Result) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def as_table(results: Results) -> str:
     """A page for people: rank, score, how usual it is without the person, path."""
     lines = []
     if results.nobody_fits:
-        lines.append("Nobody fits: scores like these are usual when the person is not there.")
+        lines.append(NOBODY)
     if not results.results:
         lines.append("Nothing found: no image passes, or the ranks end before this page.")
     known = any(result.share_without_person is not None for result in results.results)
