@@ -21,12 +21,12 @@ from ubg.search.calibration import CALIBRATION
 from ubg.search.command import main
 from ubg.search.engines.contract import Found
 from ubg.search.filters import Filter
-from ubg.search.gallery import Gallery
+from ubg.search.gallery import Entry, Gallery
 from ubg.search.indexing import Request, index
 from ubg.search.labels import Label
-from ubg.search.output import NOBODY
+from ubg.search.output import NOBODY, as_csv, as_json, as_table
 from ubg.search.query import Query
-from ubg.search.searcher import Page, Searcher
+from ubg.search.searcher import Page, Result, Results, Searcher
 from ubg.search.sheet import draw_sheet
 
 
@@ -400,13 +400,31 @@ def test_that_nobody_fits_is_said_in_every_form(place, monkeypatch, capsys, nobo
     title = "Nobody fits: a hat" if nobody else "a hat"
     draw_sheet(place / "expected.png", title, gallery, results)
     assert (place / "sheet.png").read_bytes() == (place / "expected.png").read_bytes()
-    as_csv = search("--csv")
-    assert as_csv.err == (f"{NOBODY}\n" if nobody else "")
-    rows = list(csv.DictReader(as_csv.out.splitlines()))
+    table = search("--csv")
+    assert table.err == (f"{NOBODY}\n" if nobody else "")
+    rows = list(csv.DictReader(table.out.splitlines()))
     assert [float(row["share_without_person"]) for row in rows] == [share] * 3
-    as_json = search("--json")
-    assert as_json.err == ""
-    assert json.loads(as_json.out)["nobody_fits"] is nobody
+    page = search("--json")
+    assert page.err == ""
+    assert json.loads(page.out)["nobody_fits"] is nobody
+
+
+def test_names_of_files_steer_no_terminal_and_no_spreadsheet():
+    path = "=cmd()\x1b[2J\x9b\u202egnp.\U000e0001ä\udc80"
+    folder, tags, twins = "/a\nb", ("@a", "-b"), ("+c", "d")
+    entry = Entry(1, path, folder, 2, 3, 0.0, None, tags, "-7", twins)
+    results = Results([Result(1, 1, -0.5, None, entry)], 1, None)
+    text = as_json("\x1b", results)
+    (found,) = json.loads(text)["results"]
+    assert (found["path"], found["folder"], found["tags"]) == (path, folder, [*tags])
+    (row,) = csv.DictReader(as_csv(results).splitlines())
+    assert row["path"] == r"'=cmd()\x1b[2J\x9b\u202egnp.\U000e0001ä\udc80"
+    assert (row["folder"], row["camera"], row["score"]) == (r"/a\nb", "'-7", "-0.5")
+    assert (row["tags"], row["duplicates"]) == ("'@a;-b", "'+c;d")
+    for lines in (text, as_csv(results), as_table(results)):
+        assert "ä" in lines
+        assert "".join(lines.splitlines()).isprintable()
+        lines.encode()
 
 
 class DrawingStub(Stub):

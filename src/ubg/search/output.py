@@ -9,6 +9,7 @@ from ubg.search.searcher import Result, Results
 
 COLUMNS = ("rank", "id", "score", "share_without_person", "path", "folder", "width", "height")
 MORE_COLUMNS = ("captured_at", "tags", "camera", "duplicates")
+FORMULA = ("=", "+", "-", "@")  # how one begins
 NOBODY = "Nobody fits: scores like these are usual when the person is not there."
 
 
@@ -39,19 +40,30 @@ def as_json(query: str, results: Results) -> str:
         "nobody_fits": results.nobody_fits,
         "results": [as_record(result) for result in results.results],
     }
-    return json.dumps(page, indent=2, ensure_ascii=False)
+    text = json.dumps(page, indent=2, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def as_csv(results: Results) -> str:
-    """A page as CSV, with ";" between several values of a field."""
+    """A page as CSV, with ";" between several values of a field.
+
+    It may be opened in a terminal or a spreadsheet: texts are `printable`, and one that a
+    spreadsheet would take for a formula begins with an apostrophe.
+    """
     text = io.StringIO()
     table = csv.DictWriter(text, (*COLUMNS, *MORE_COLUMNS), lineterminator="\n")
     table.writeheader()
     for result in results.results:
         record = as_record(result)
         joined = {name: ";".join(record[name]) for name in ("tags", "duplicates")}
-        table.writerow(record | joined)
+        table.writerow({name: _cell(value) for name, value in (record | joined).items()})
     return text.getvalue().rstrip("\n")
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return f"'{printable(value)}" if value.startswith(FORMULA) else printable(value)
 
 
 def as_table(results: Results) -> str:
