@@ -16,6 +16,7 @@ from ubg.search.searcher import MAX_DEPTH, Searcher
 from ubg.search.serving.app import create_app, guarded
 from ubg.search.serving.guard import HEADERS, Rules
 from ubg.search.serving.messages import MAX_BODY
+from ubg.search.serving.pictures import UPLOAD_BYTES
 
 COUNT = PER_COLOUR * len(COLOURS)
 
@@ -100,6 +101,20 @@ def test_more_like_this_and_a_picture_find_the_image_itself_first(client, root):
     assert found(client, images=[{"data": picture}])["matches"][0]["image"] == first
     both = found(client, text="red", images=[{"data": picture}], top=COUNT)
     assert {"red", "blue"} & {*colours_of(both)[:2]} or colours_of(both)[0] == "violet"
+
+
+def test_pictures_may_be_as_large_together_as_is_promised(client, root):
+    file = io.BytesIO()
+    Image.open(root / "crops/blue/05.png").save(file, "PNG")
+    picture = file.getvalue()
+    sizes = (UPLOAD_BYTES - 3 * len(picture), *[len(picture)] * 3)
+    four = [{"data": encoded(picture.ljust(size, b"\0"))} for size in sizes]
+    answer = found(client, text="blue" + 1996 * " ", images=four)
+    assert answer["matches"][0]["image"]["path"] == "blue/05.png"
+    four[1]["data"] = encoded(picture + bytes(20))
+    refused = client.post("/api/search", json={"images": four})
+    assert refused.status_code == 422
+    assert "are larger than 10,485,760 bytes together" in refused.json()["error"]
 
 
 def test_a_picture_is_turned_upright_as_files_are(client, root):
@@ -246,7 +261,7 @@ def test_openapi_tells_every_address_and_the_page_is_complete(client, root):
     assert schema == create_app(library_of(root), None).openapi()
     page = client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert {*HEADERS} <= {*page.headers}
+    assert HEADERS.items() <= dict(page.headers).items()
     assert "http" not in page.text.replace("http-equiv", ""), "nothing comes from another host"
     for address in ("/page.css", "/page.js", "/api.js", "/icon.svg"):
         assert client.get(address).status_code == 200

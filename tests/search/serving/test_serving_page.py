@@ -16,6 +16,7 @@ from toy_search import COLOURS, PER_COLOUR, library_of, running, toy_gallery
 
 from ubg.search import searcher
 from ubg.search.serving.messages import Limits, Summary
+from ubg.search.serving.pictures import UPLOAD_BYTES
 
 CHROMIUM = shutil.which("chromium")
 QUIET = [
@@ -177,6 +178,32 @@ def test_drop_an_image(page, tmp_path):
     page.click("#chips button")
     page.wait_for_selector("#notice .card")
     assert page.query_selector(".result") is None
+
+
+def test_a_search_by_a_dropped_picture_says_after_a_reload_that_it_is_gone(page, tmp_path):
+    page.wait_for_selector("#notice .card")
+    page.set_input_files("#file", tmp_path / "crops/blue/05.png")
+    page.wait_for_selector("#pages:not([hidden])")
+    page.reload()
+    page.wait_for_selector("#notice .card")
+    assert page.inner_text("#notice h2") == "The picture has to be given again"
+    page.set_input_files("#file", tmp_path / "crops/red/01.png")
+    page.wait_for_selector("#pages:not([hidden])")
+    assert colours(page)[0] == "red"
+    page.go_back()
+    page.wait_for_selector("#notice .card")
+    assert page.inner_text("#notice h2") == "The picture has to be given again"
+    search(page, "green")
+    assert colours(page)[0] == "green"
+
+
+def test_pictures_that_are_too_large_together_are_told(page, tmp_path):
+    page.wait_for_selector("#notice .card")
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"x" * (UPLOAD_BYTES // 2 + 1))
+    page.set_input_files("#file", [tmp_path / "a.png", tmp_path / "b.png"])
+    page.wait_for_selector("#notice .failure")
+    assert "10 MB together at most" in page.inner_text("#notice")
 
 
 def test_a_file_that_is_no_image_is_told(page, tmp_path):

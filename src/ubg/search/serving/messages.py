@@ -18,7 +18,8 @@ MAX_CHOICES = 32
 MAX_STARS = 4  # a pattern of many takes forever to fail
 MAX_TOP = 200
 MAX_ID = 2**63 - 1
-MAX_BODY = 16 * 2**20
+MAX_BASE64 = UPLOAD_BYTES * 4 // 3 + 4 * MAX_IMAGES  # of all pictures of a query together
+MAX_BODY = 16 * 2**20  # what is left is for the rest of a query
 
 PHOTOGRAPH = "image"
 Kind = Literal["image", "sk", "nir", "cp"]
@@ -38,6 +39,12 @@ def _is_quick(pattern: str) -> str:
     return pattern
 
 
+def _are_light(pictures: list["Picture"]) -> list["Picture"]:
+    if sum(len(picture.data) for picture in pictures) > MAX_BASE64:
+        raise ValueError(f"are larger than {UPLOAD_BYTES:,} bytes together; give smaller ones")
+    return pictures
+
+
 Id = Annotated[int, Field(ge=0, le=MAX_ID)]
 Text = Annotated[str, AfterValidator(_is_unicode)]
 Name = Annotated[Text, Field(max_length=500)]
@@ -54,7 +61,7 @@ class Message(BaseModel):
 class Picture(Message):
     """An image file of the query, in base64: a photograph, or a drawing that the model reads."""
 
-    data: Annotated[str, Field(max_length=UPLOAD_BYTES * 4 // 3 + 4)]
+    data: Annotated[str, Field(max_length=MAX_BASE64)]
     kind: Kind = "image"
 
     def content(self) -> bytes:
@@ -104,7 +111,7 @@ class Question(Message):
             examples=["a woman in a red coat - a backpack"],
         ),
     ] = ""
-    images: Annotated[list[Picture], Field(max_length=MAX_IMAGES)] = []
+    images: Annotated[list[Picture], Field(max_length=MAX_IMAGES), AfterValidator(_are_light)] = []
     like: Annotated[list[Id], Field(max_length=MAX_IMAGES)] = []
     filter: Chosen = Chosen()
     top: Annotated[int, Field(ge=1, le=MAX_TOP)] = 24
@@ -224,7 +231,15 @@ class Answer(BaseModel):
 
 
 class Limits(BaseModel):
-    """What the server takes at most."""
+    """What the server takes at most.
+
+    Attributes:
+        text: characters.
+        images: pictures of a query.
+        image_bytes: of these pictures together.
+        top: results of a page.
+        ranks: that can be paged to.
+    """
 
     text: int = MAX_TEXT_LENGTH
     images: int = MAX_IMAGES

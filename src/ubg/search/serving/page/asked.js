@@ -4,16 +4,18 @@
 export const PER_PAGE = 24;
 const LISTS = ["cameras", "tags", "folders"];
 const SINGLE = ["path", "captured_from", "captured_to", "min_height"];
+const LOADED = Date.now().toString(36); // ids of another load of the page are not taken for ours
 const dropped = new Map();
 
-export const nothing = () => ({ text: "", like: [], pictures: [], filter: {}, page: 1 });
+// `lost` counts pictures that the address names and the page does not have any more.
+export const nothing = () => ({ text: "", like: [], pictures: [], lost: 0, filter: {}, page: 1 });
 
 export const isEmpty = (asked) =>
   !asked.text.trim() && asked.like.length + asked.pictures.length === 0;
 
 // A picture is {id, name, kind, data, preview}; the address has its id.
 export function keep(picture) {
-  const kept = { ...picture, id: String(dropped.size + 1) };
+  const kept = { ...picture, id: `${LOADED}-${dropped.size + 1}` };
   dropped.set(kept.id, kept);
   return kept;
 }
@@ -36,10 +38,12 @@ export function fromHash(hash) {
   for (const name of LISTS) if (fields.has(name)) filter[name] = fields.getAll(name);
   for (const name of SINGLE) if (fields.has(name)) filter[name] = fields.get(name);
   if (filter.min_height) filter.min_height = Number(filter.min_height);
+  const pictures = fields.getAll("picture");
   return {
     text: fields.get("q") ?? "",
     like: fields.getAll("like").map(Number).filter(Number.isSafeInteger),
-    pictures: fields.getAll("picture").flatMap((id) => dropped.get(id) ?? []),
+    pictures: pictures.flatMap((id) => dropped.get(id) ?? []),
+    lost: pictures.filter((id) => !dropped.has(id)).length,
     filter,
     page: Math.max(1, Number.parseInt(fields.get("page") ?? "1", 10) || 1),
   };

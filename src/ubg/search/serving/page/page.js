@@ -52,6 +52,14 @@ function sayStart() {
     make("div", { class: "examples" }, ...examples));
 }
 
+function sayLost() {
+  document.title = "UBG search";
+  const which = asked.lost === 1 ? "a picture" : `${asked.lost} pictures`;
+  sayCard("The picture has to be given again",
+    make("p", {}, `This search was by ${which} that this page does not have any more: an address ` +
+      "does not hold pictures. Drop or choose it again, or search by what is left."));
+}
+
 function sayFailure(problem, retry) {
   const again = make("button", { type: "button", onclick: retry }, "Try again");
   say(make("div", { class: "failure", role: "alert" }, make("span", {}, problem.message), again));
@@ -80,7 +88,7 @@ function sayAnswer(answer) {
 
 // Ask, and put what is asked into the address.
 function go(wanted) {
-  asked = wanted;
+  asked = { ...wanted, lost: 0 };
   history.pushState(null, "", toHash(asked) || location.pathname);
   run();
 }
@@ -88,6 +96,10 @@ function go(wanted) {
 async function run() {
   showAsked();
   running?.abort();
+  if (asked.lost) {
+    sayLost();
+    return;
+  }
   if (isEmpty(asked)) {
     sayStart();
     return;
@@ -199,9 +211,14 @@ function kindMenu(picture) {
 
 async function take(files, kind = "image") {
   try {
-    const room = gallery.limits.images - asked.pictures.length;
-    if (files.length > room) throw new Error(`A query takes ${gallery.limits.images} pictures at most.`);
-    const read = await Promise.all(files.map((file) => pictures.read(file, gallery.limits.image_bytes)));
+    const { images: most, image_bytes: room } = gallery.limits;
+    const all = [...asked.pictures, ...files];
+    const megabytes = Math.floor(room / 2 ** 20);
+    if (all.length > most) throw new Error(`A query takes ${most} pictures at most.`);
+    if (all.reduce((sum, { size }) => sum + size, 0) > room) {
+      throw new Error(`The pictures of a query have ${megabytes} MB together at most; give smaller ones.`);
+    }
+    const read = await Promise.all(files.map((file) => pictures.read(file)));
     const added = read.map((picture) => keep({ ...picture, kind }));
     const text = byId("text").value;
     go({ ...asked, text, pictures: [...asked.pictures, ...added], page: 1 });

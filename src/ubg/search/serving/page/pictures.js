@@ -2,11 +2,7 @@
 
 import { byId } from "./dom.js";
 
-export async function read(file, most) {
-  if (file.size > most) {
-    const megabytes = Math.floor(most / 2 ** 20);
-    throw new Error(`${file.name || "The picture"} is larger than ${megabytes} MB; give a smaller one.`);
-  }
+export async function read(file) {
   const address = await new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);
@@ -14,7 +10,7 @@ export async function read(file, most) {
     reader.readAsDataURL(file);
   });
   const data = address.slice(address.indexOf(",") + 1);
-  return { name: file.name || "picture", data, preview: URL.createObjectURL(file) };
+  return { name: file.name || "picture", size: file.size, data, preview: URL.createObjectURL(file) };
 }
 
 // Calls `take` with the files that come in, whichever way.
