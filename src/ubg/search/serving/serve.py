@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -47,6 +46,7 @@ def serve(library: Library, address: Address) -> None:
 
     Raises:
         ValueError: the gallery cannot be read, nothing can listen there, or the token is no good.
+        KeyboardInterrupt: it was stopped, after the requests that ran were answered.
     """
     token = chosen_token(address, os.environ.get(TOKEN))
     with listen(address) as listening:
@@ -54,8 +54,7 @@ def serve(library: Library, address: Address) -> None:
         server = uvicorn.Server(server_config(library, rules(address, token)))
         link = url(address.host, listening.getsockname()[1], token)
         print(f"{count:,} images; stop with Ctrl-C\n{link}", flush=True)
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=[listening])
+        server.run(sockets=[listening])
 
 
 def server_config(library: Library, rules: Rules) -> uvicorn.Config:
