@@ -15,6 +15,7 @@ import pytest
 from tiny_gallery import Stub, draw_folder, save_model
 
 import ubg
+from ubg.search.command import main
 from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
 from ubg.search.query import Query
@@ -83,3 +84,25 @@ def test_it_prints_its_link_answers_and_is_ended_by_ctrl_c(gallery, host, by_tok
     assert out == ""
     assert re.fullmatch(r"\nstopped by SIGINT; [^\n]+\n", fault), fault
     assert server.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("missing", "command"),
+    [
+        ("uvicorn", ["serve", "gallery"]),
+        ("fastapi", ["serve", "gallery"]),
+        ("faiss", ["accelerate", "gallery"]),
+        ("pymilvus", ["index", "imgs", "--model", "model", "--gallery", "http://127.0.0.1:9"]),
+    ],
+)
+def test_what_the_extra_brings_is_named_where_it_is_missing(gallery, monkeypatch, missing, command):
+    monkeypatch.chdir(gallery.parent)
+    monkeypatch.setenv("XDG_DATA_HOME", str(gallery.parent / "home"))
+    monkeypatch.setattr(sys, "argv", ["ubg", *command])
+    for module in ("serve", "app"):  # which would be remembered with what they import
+        monkeypatch.delitem(sys.modules, f"ubg.search.serving.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)  # found no more
+    with pytest.raises(SystemExit) as stop:
+        main()
+    line = str(stop.value)
+    assert re.fullmatch(r"error: [^\n]*pip install 'ubg\[search\]'", line), line
