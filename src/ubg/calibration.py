@@ -7,12 +7,13 @@ best of a few: in a gallery of many more images than the split has, the true sha
 """
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
 from ubg.runtime.files import write_json
@@ -40,8 +41,15 @@ class Calibration(BaseModel):
     fingerprint: str
     codes: str | None = None  # older files do not say
     images: int = Field(ge=0)
-    cosine: list[float]
-    both: list[float]
+    cosine: list[FiniteFloat]
+    both: list[FiniteFloat]
+
+    @field_validator("cosine", "both")
+    @classmethod
+    def _ascends(cls, best: list[float]) -> list[float]:
+        if any(later < earlier for earlier, later in pairwise(best)):
+            raise ValueError("the scores must ascend")
+        return best
 
     def best(self, both_scores: bool) -> list[float]:
         """The best scores, by both scores or by embeddings alone."""

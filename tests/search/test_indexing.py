@@ -1,5 +1,6 @@
 """A gallery follows its folders, and says what it left out."""
 
+import json
 import os
 import sqlite3
 import weakref
@@ -317,6 +318,67 @@ def test_a_gallery_with_texts_for_numbers_is_refused(place, change):
         database.executescript(change)
     with pytest.raises(ValueError, match=r"other values than numbers .* the gallery is damaged"):
         Gallery.open(place / "gallery")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE images SET tags = x'ff00'",
+        "UPDATE images SET modified_ns = 'abc'",
+        "UPDATE images SET size = 1.5",
+        "UPDATE images SET width = 'abc'",
+        "UPDATE images SET height = NULL",
+        "UPDATE images SET hash = x'ff' WHERE row = 1",
+        "UPDATE images SET hash = NULL WHERE row = 1",
+        "UPDATE images SET camera = x'00' WHERE row = 1",
+        "UPDATE images SET captured_at = x'00' WHERE row = 1",
+        "UPDATE images SET path = x'ff' WHERE row = 1",
+        "UPDATE folders SET path = x'ff'",
+    ],
+)
+def test_a_gallery_with_values_of_another_type_is_refused(place, change):
+    run(place)
+    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
+        database.executescript(change)
+    for use in (lambda: Gallery.open(place / "gallery"), lambda: run(place)):
+        with pytest.raises(ValueError, match=r"other values than numbers and texts") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_gallery_that_sqlite_has_analysed_is_read(place):
+    run(place)
+    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
+        database.executescript("ANALYZE")
+        assert database.execute("SELECT count(*) FROM sqlite_stat1").fetchone() > (0,)
+    assert Gallery.open(place / "gallery").count == 10
+    run(place)
+
+
+def test_a_gallery_keeps_the_name_of_its_model_and_not_where_a_link_leads(place):
+    (place / "link").symlink_to(place / "model")
+    request = Request([place / "imgs"], place / "link")
+    index(place / "gallery", request)
+    assert Gallery.open(place / "gallery").manifest.model == str(place / "link")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("dimension", 13), r"dimension: 13, where the model has 12"),
+        (("length", 7), r"one of 5 at 7 places, where the model has one of 5 at 6"),
+        (("count", 4), r"one of 4 at 6 places"),
+    ],
+)
+def test_sizes_of_a_manifest_are_compared_with_the_model(place, change, told):
+    run(place, both_scores=True)
+    path = place / "gallery/manifest.json"
+    values = json.loads(path.read_text())
+    (values if change[0] == "dimension" else values["codes"]).update([change])
+    path.write_text(json.dumps(values))
+    draw_picture(place / "imgs/new.png", 99)
+    with pytest.raises(ValueError, match=told):
+        run(place, both_scores=True)
 
 
 @pytest.mark.parametrize("exclude", ["[" * 100_000, "{}", "[1]", "x", ""])

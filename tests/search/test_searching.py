@@ -278,10 +278,18 @@ def test_the_gallerys_own_calibration_goes_before_that_of_the_model(place, searc
         assert (found(False), found(True)) == (cosine, both), changes
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"cosine": [',
+        '{"fingerprint": "x", "images": 1, "cosine": [0.2, 0.1], "both": []}',
+        '{"fingerprint": "x", "images": 1, "cosine": [], "both": [1e999]}',
+    ],
+)
 @pytest.mark.parametrize("name", ["gallery/calibration.json", "model_calibration.json"])
-def test_a_damaged_calibration_is_a_line_that_names_it(place, monkeypatch, name):
+def test_a_damaged_calibration_is_a_line_that_names_it(place, monkeypatch, name, content):
     monkeypatch.chdir(place)
-    (place / name).write_text('{"cosine": [')
+    (place / name).write_text(content)
     monkeypatch.setattr(sys, "argv", ["ubg", "search", "gallery", "a man"])
     with pytest.raises(SystemExit, match=rf"^error: .*{name}: cannot be read [^\n]*$"):
         main()

@@ -55,6 +55,14 @@ def naive(vectors, question, codes, evidence, allowed, count):
     return order, exact[order] / 2.0**52
 
 
+@pytest.mark.parametrize("places", [PLACES - 1, PLACES + 1])
+def test_codes_of_other_places_than_the_evidence_are_never_looked_up(places):
+    vectors, questions, _, evidence = draw()
+    rows = Scored(vectors, np.zeros((COUNT, places), np.uint8))
+    with pytest.raises(AssertionError):
+        exact_top(rows, questions, evidence, np.ones(COUNT, bool), 3)
+
+
 @pytest.mark.parametrize("count", [1, 10])
 def test_vectors_in_float16_are_searched_as_exactly(count):
     """Among rows that float16 has moved together, at lengths that it has moved from 1."""

@@ -115,8 +115,36 @@ def _check_schema(database: sqlite3.Connection, gallery: Path) -> None:
         )
 
 
+def check_types(database: sqlite3.Connection, gallery: Path) -> None:
+    """Refuse values of another type than their column has; SQLite keeps any value anywhere.
+
+    Raises:
+        ValueError: there is one; reads every row.
+    """
+    for table in ("folders", "images", "state"):
+        columns = database.execute(f"PRAGMA table_info({table})").fetchall()
+        others = " OR ".join(
+            f"typeof({name}) NOT IN ('{kind.lower()}', '{kind.lower() if required else 'null'}')"
+            for _, name, kind, required, *_ in columns
+        )
+        if table == "images":  # what was indexed has a size and a hash
+            others += " OR row IS NOT NULL AND (width IS NULL OR height IS NULL OR hash IS NULL)"
+        ((odd,),) = database.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {others})")  # noqa: S608 -- names of ours
+        if odd:
+            raise ValueError(
+                f"{gallery / DATABASE}: has other values than numbers and texts in a column for "
+                "them; the gallery is damaged: index the folders anew into another one"
+            )
+
+
 def _entries(database: sqlite3.Connection) -> set[tuple[str, ...]]:
-    return set(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+    # ANALYZE adds tables of SQLite's own, whose names nobody else may take.
+    return set(
+        database.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' "
+            "ESCAPE '\\'"
+        )
+    )
 
 
 @cache

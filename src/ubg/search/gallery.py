@@ -13,7 +13,7 @@ from PIL import Image
 
 from ubg.data.images.decode import decode_image, open_image
 from ubg.runtime.opening import Kind, open_file
-from ubg.search.database import reading
+from ubg.search.database import check_types, reading
 from ubg.search.filters import Filter
 from ubg.search.manifest import Manifest, read_manifest
 from ubg.search.picture import upright_size
@@ -245,12 +245,8 @@ class Gallery:
 def _read_snapshot(path: Path, manifest: Manifest) -> Snapshot:
     with reading(path) as database:
         state = database.execute("SELECT version, generation FROM state").fetchall()
-        # SQLite keeps a text in a column of integers too.
-        ((odd,),) = database.execute(
-            "SELECT count(*) FROM images WHERE row IS NOT NULL AND (typeof(row) != 'integer' OR "
-            "typeof(gone) != 'integer')"
-        )
-        if odd or [type(value) for row in state for value in row] != [int, int]:
+        check_types(database, path)
+        if [type(value) for row in state for value in row] != [int, int]:
             raise ValueError(f"{path}: has other values than numbers for its rows; {DAMAGED}")
         ((version, generation),) = state
         found = database.execute(

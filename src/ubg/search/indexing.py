@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
 from ubg.runtime.locks import locked
-from ubg.search.database import create_database, reading, writing
+from ubg.search.database import check_types, create_database, reading, writing
 from ubg.search.encoding import Job, encode_pictures
 from ubg.search.folders import Folder, chosen_folders, forget_folder
 from ubg.search.labels import Label, apply_labels
@@ -83,6 +83,8 @@ def index(gallery: Path, request: Request) -> Report:
     gallery.parent.mkdir(parents=True, exist_ok=True)
     with locked(gallery):
         manifest, load = _manifest(gallery, request)
+        with reading(gallery) as database:
+            check_types(database, gallery)
         remove_strays(gallery)
         for path in request.forget:
             forget_folder(gallery, path.resolve())
@@ -110,7 +112,14 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], 
                 f"another gallery with `ubg index FOLDER --gallery ANOTHER --model {model} "
                 "--float16`"
             )
-        return manifest, lambda: ubg.load(model, both_scores=manifest.codes is not None)
+
+        def load() -> "TrainedModel":
+            both_scores = manifest.codes is not None
+            trained = ubg.load(model, both_scores=both_scores)
+            manifest.require_sizes(trained, both_scores)
+            return trained
+
+        return manifest, load
     if gallery.exists() and not _is_unfinished(gallery):
         raise ValueError(f"{gallery}: holds something else than a gallery; name a new folder")
     if request.model is None or not request.folders:
@@ -119,7 +128,7 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], 
             f"--gallery {gallery}`"
         )
     trained = ubg.load(request.model, both_scores=request.both_scores)
-    manifest = _new_manifest(trained, request.model.resolve(), request)
+    manifest = _new_manifest(trained, request.model.absolute(), request)
     gallery.mkdir(exist_ok=True)
     create_database(gallery)
     write_manifest(gallery, manifest)  # last: with it, the folder is a gallery

@@ -1,13 +1,16 @@
 """What a gallery was made with: `manifest.json`."""
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
 from ubg.runtime.files import write_json
 from ubg.runtime.opening import Kind, read_bytes
+
+if TYPE_CHECKING:
+    from ubg.library import TrainedModel
 
 MANIFEST = "manifest.json"
 FORMAT: Literal[1] = 1
@@ -71,6 +74,28 @@ class Manifest(BaseModel):
         if both_scores and self.codes and codes_fingerprint(model) != self.codes.fingerprint:
             raise ValueError(
                 f"the codes were made with another second score; {anew} `{order} --both-scores`"
+            )
+
+    def require_sizes(self, trained: "TrainedModel", both_scores: bool) -> None:
+        """Check that the vectors, or vectors and codes, have the sizes that a model gives them.
+
+        Raises:
+            ValueError: they are not, so `manifest.json` was changed.
+        """
+        if trained.network.embedding_dim != self.dimension:
+            raise ValueError(
+                f"{MANIFEST}: dimension: {self.dimension}, where the model has "
+                f"{trained.network.embedding_dim}; index the folders anew into another gallery"
+            )
+        if not both_scores:
+            return
+        assert self.codes is not None
+        _, length, count = trained.caption_evidence([]).shape
+        if (self.codes.length, self.codes.count) != (length, count):
+            raise ValueError(
+                f"{MANIFEST}: codes: one of {self.codes.count} at {self.codes.length} places, where "
+                f"the model has one of {count} at {length}; index the folders anew into another "
+                "gallery"
             )
 
 

@@ -102,6 +102,7 @@ class Searcher:
         gallery.manifest.require(folder, both_scores)
         self.gallery, self.both_scores = gallery, both_scores
         self.model = ubg.load(folder, device, both_scores)
+        gallery.manifest.require_sizes(self.model, both_scores)
         self.calibration = self._find_calibration(gallery)
 
         self._engine: Index | None = None
@@ -121,6 +122,7 @@ class Searcher:
         other = copy(self)
         other._engine = None
         other.gallery = gallery = Gallery.open(self.gallery.path)
+        gallery.manifest.require_sizes(self.model, self.both_scores)
         other.calibration = self._find_calibration(gallery)
         return other
 

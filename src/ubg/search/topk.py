@@ -122,6 +122,8 @@ def _added(
     from ubg.retrieval.counting import sum_at_codes
 
     assert rows.codes_NL is not None
+    # The compiled loop checks no bounds.
+    assert rows.codes_NL.shape[1] == evidence_QLV.shape[1]
     codes_LB = np.ascontiguousarray(rows.codes_NL[some].T, np.int32)
     if codes_LB.max(initial=0) >= evidence_QLV.shape[2]:
         raise ValueError("the gallery has a code that the model does not know; index anew")
