@@ -93,8 +93,8 @@ class Manifest(BaseModel):
         _, length, count = trained.caption_evidence([]).shape
         if (self.codes.length, self.codes.count) != (length, count):
             raise ValueError(
-                f"{MANIFEST}: codes: one of {self.codes.count} at {self.codes.length} places, where "
-                f"the model has one of {count} at {length}; index the folders anew into another "
+                f"{MANIFEST}: codes: one of {self.codes.count} at {self.codes.length} places, "
+                f"where the model has one of {count} at {length}; index the folders anew into another "
                 "gallery"
             )
 
