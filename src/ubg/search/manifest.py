@@ -94,8 +94,8 @@ class Manifest(BaseModel):
         if (self.codes.length, self.codes.count) != (length, count):
             raise ValueError(
                 f"{MANIFEST}: codes: one of {self.codes.count} at {self.codes.length} places, "
-                f"where the model has one of {count} at {length}; index the folders anew into another "
-                "gallery"
+                f"where the model has one of {count} at {length}; index the folders anew into "
+                "another gallery"
             )
 
 
