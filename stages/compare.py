@@ -25,6 +25,7 @@ def main(systems: list[str]) -> None:
         write_markdown,
     )
     from ubg.comparison.curves import curves_folder, draw_learning, read_curves
+    from ubg.comparison.foils_by_kind import write_foils_by_kind
     from ubg.comparison.foils_figure import write_foils
     from ubg.comparison.steps import write_steps
     from ubg.comparison.system_metrics import read_all_queries, read_metrics
@@ -51,6 +52,7 @@ def main(systems: list[str]) -> None:
         title = f"Each step against the one before, {dataset}, test"
         draw_forest(folder / "differences.png", title, comparisons(rows), INTERVAL_NOTE)
         write_foils(folder, foils, dataset)
+        write_foils_by_kind(folder, foils)
         if learning:
             draw_learning(folder / "learning.png", learning, dataset)
         print((folder / "ablation.md").read_text(encoding="utf-8"), end="")

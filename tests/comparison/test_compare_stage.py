@@ -53,7 +53,7 @@ def test_table_and_chart_are_written_for_the_systems_named(stage):
     assert systems_in_table() == ["phase1", "phase2"]
     names = {path.name for path in Path("plots/compare").iterdir()}
     ablation = {"ablation.md", "ablation.csv", "ablation.png", "differences.png"}
-    assert names == ablation | {"foils.md", "foils.png", "learning.png"}
+    assert names == ablation | {"foils.md", "foils.png", "foils_by_kind.csv", "learning.png"}
     assert "SynthPEDES (synthetic)" in Path("plots/compare/ablation.md").read_text()
 
 
