@@ -1,6 +1,7 @@
 """What is written of a system: by its embeddings alone, and by both scores where it has two."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,13 @@ from ubg.evaluation.queries import read_queries
 from ubg.foils.cases import FOILS
 from ubg.foils.making.exchanged import make_exchanged_foils
 from ubg.params import load_params
+from ubg.retrieval.code_score import BY_BOTH, BY_EMBEDDINGS
 from ubg.runtime.files import write_json
 from ubg.search.command import main as ubg_command
+from ubg.search.gallery import Gallery
+from ubg.search.indexing import Request, index
+from ubg.search.query import Query
+from ubg.search.searcher import Searcher
 from ubg.systems import system_named
 from ubg.trained import load_trained
 
@@ -194,3 +200,27 @@ def test_search_needs_no_command_to_calibrate_and_that_finds_the_same(
     assert by_evaluation.both == pytest.approx(by_command.both, abs=1e-6)
     assert len(by_evaluation.both) == (len(by_evaluation.cosine) if options else 0)
     assert json.loads(ubg(*sentence)) == found
+
+
+@pytest.mark.parametrize("both_scores", [False, True])
+def test_search_ranks_as_evaluation_does(params, cuhk_root, monkeypatch, both_scores):
+    score = give_a_second_score(monkeypatch) if both_scores else None
+    table = load_prepared("data/prepared")
+    pack, trained = ImagePack("data/images"), load_trained(f"models/{SYSTEM}")
+    test = measure_split(trained, table, "test", pack, 4, score)
+    ranking = test.ranked[BY_BOTH if both_scores else BY_EMBEDDINGS].text_to_image
+
+    rows = table[table["split"] == "test"]
+    pids = dict(zip(rows["image_path"], rows["pid"], strict=True))
+    for path in pids:
+        Path("crops", path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cuhk_root / "imgs" / path, Path("crops", path))
+    index(Path("gallery"), Request([Path("crops")], Path(f"models/{SYSTEM}"), both_scores))
+    searcher = Searcher(Gallery.open("gallery"), both_scores=both_scores, device="cpu")
+    queries = [Query([(caption, 1.0)]) for caption in rows["caption"]]
+    first = []
+    for results, pid in zip(searcher.search(searcher.encode(queries)), rows["pid"], strict=True):
+        found = [pids[result.entry.path] for result in results.results]
+        assert len(found) == len(pids)
+        first.append(1 + found.index(pid))
+    assert first == ranking.first_rank.tolist()

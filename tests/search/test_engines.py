@@ -134,7 +134,13 @@ def test_what_is_removed_is_not_found_and_what_is_added_is(engine, vectors, ids)
     assert everything == {*ids[50:].tolist(), 5000, 5001}
 
 
-def test_equal_scores_go_to_the_lower_id(vectors, ids, tmp_path):
+def test_equal_scores_go_to_the_lower_id(engine, vectors):
+    engine.add(np.arange(5000, 5020), np.repeat(vectors[COUNT : COUNT + 1], 20, axis=0))
+    ((*nearest, _),) = found(engine, vectors[COUNT : COUNT + 1], 21)
+    assert nearest == list(range(5000, 5020))
+
+
+def test_of_equal_scores_the_array_finds_the_lowest_ids(vectors, ids, tmp_path):
     same = np.repeat(vectors[:1], 20, axis=0)
     exact = ArrayIndex(RowFile(tmp_path / "same", np.dtype(np.float32), DIMENSION))
     exact.add(ids[:20], same)

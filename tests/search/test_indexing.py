@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import sqlite3
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ from PIL import Image
 from tiny_gallery import Stub, draw_folder, draw_picture, save_model
 
 import ubg
+from ubg.runtime import locks
 from ubg.search import encoding, picture, tidying
 from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
@@ -171,6 +174,59 @@ def test_exif_turns_the_image_and_says_when_it_was_taken(place):
         assert gallery.open_image(entry.id).size == (20, 9)
 
 
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (1, lambda stored: stored),
+        (2, lambda stored: stored[:, ::-1]),
+        (3, lambda stored: stored[::-1, ::-1]),
+        (6, lambda stored: np.rot90(stored, -1)),
+        (8, np.rot90),
+    ],
+)
+def test_the_vector_is_that_of_the_upright_pixels(place, orientation, turned):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = place / "turned/a.png"
+    draw_picture(path, 5, (16, 8) if orientation > 4 else (8, 16), exif=exif)
+    with Image.open(path) as image:
+        upright = turned(np.asarray(image))
+    run(place, ["turned"])
+    with Gallery.open(place / "gallery") as gallery:
+        expected = Stub().encode_image([upright]).numpy()
+        np.testing.assert_array_equal(gallery.snapshot.vectors_ND, expected)
+
+
+def test_where_a_picture_was_taken_is_kept_nowhere(place):
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 14.6), 28: b"SECRETPLACE"})
+    draw_picture(place / "taken/a.jpg", 5, exif=exif)
+    assert b"SECRETPLACE" in (place / "taken/a.jpg").read_bytes()
+    run(place, ["taken"])
+    assert not any(b"SECRETPLACE" in path.read_bytes() for path in (place / "gallery").iterdir())
+    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
+        database.row_factory = sqlite3.Row
+        (row,) = database.execute("SELECT * FROM images").fetchall()
+    assert [key for key in row.keys() if row[key] is not None] == [  # noqa: SIM118
+        *("id", "folder", "path", "size", "modified_ns", "hash", "row", "width", "height"),
+        *("tags", "gone"),
+    ]
+    assert row["tags"] == ""
+
+
+def test_a_second_indexing_waits_while_one_is_at_work(place, monkeypatch, capsys):
+    monkeypatch.setattr(locks, "PATIENCE", 0.05)
+    with ThreadPoolExecutor(1) as pool:
+        with locks.locked(place / "gallery"):
+            second = pool.submit(run, place)
+            told = ""
+            while "waiting for" not in told:
+                assert not second.done()
+                told += capsys.readouterr().out
+            assert not (place / "gallery").exists()
+        assert counts(second.result()) == (10, 0, 0, 0)
+
+
 def test_labels_come_from_a_table_and_stay_with_a_changed_file(place):
     run(place)
     table = place / "labels.csv"
@@ -215,7 +271,8 @@ def test_several_folders_one_within_another_and_one_left_out(place):
 def test_another_model_or_a_folder_of_something_else_is_refused(place):
     run(place)
     (place / "model/config.json").write_text("{}")
-    with pytest.raises(ValueError, match="another model"):
+    order = f"`ubg index FOLDER --gallery ANOTHER --model {place / 'model'}`"
+    with pytest.raises(ValueError, match=f"another model .*{re.escape(order)}"):
         run(place)
     with pytest.raises(ValueError, match="something else"):
         index(place / "imgs", Request([place / "imgs"], place / "model"))

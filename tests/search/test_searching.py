@@ -123,6 +123,17 @@ def test_parts_are_added_up_by_their_weights(searcher):
         check(find(searcher, query), scores_of(searcher, vector / np.linalg.norm(vector)))
 
 
+def test_equal_scores_go_to_the_lower_id(place, searcher):
+    content = (place / "imgs/cam1/004.png").read_bytes()
+    for name in ("a", "b"):  # the same pixels, other bytes
+        (place / f"imgs/{name}.png").write_bytes(content + name.encode())
+    index(place / "gallery", Request([]))
+    results = find(searcher.reopened(), Query(like=[6])).results
+    assert [result.id for result in results[:3]] == [6, 13, 14]
+    assert len({result.score for result in results[:3]}) == 1
+    assert len(results) == 13
+
+
 def test_queries_together_give_what_each_gives_alone(searcher):
     queries = [Query.parse("a - b"), Query(like=[2]), Query.parse("c"), Query([("d", 1)], like=[5])]
     together = searcher.encode(queries)
