@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ubg.search.gallery import Gallery
     from ubg.search.searcher import Searcher
 
-PLACE = "a folder, or http://host:19530 for vectors on a Milvus server"
+PLACE = "a folder, or http://host:19530[/NAME] for vectors on a Milvus server"
 SHOWN_FAULTS = 20
 # What a query may have beside photographs, where the model reads it, and its option.
 DRAWINGS = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
