@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 from toy_search import COLOURS, PER_COLOUR, library_of, running, toy_gallery
 
+from ubg.calibration import Calibration, write_calibration
 from ubg.search import searcher
+from ubg.search.calibration import CALIBRATION
+from ubg.search.gallery import Gallery
+from ubg.search.indexing import Request, index
+from ubg.search.labels import Label
 from ubg.search.serving.messages import Limits, Summary
 from ubg.search.serving.pictures import UPLOAD_BYTES
 
@@ -28,7 +33,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDE, NARROW = (1280, 860), (375, 760)
+WIDE, NARROW, PHONE = (1280, 860), (375, 760), (400, 760)
 TOKEN = "a-token-that-nobody-guesses"
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
@@ -289,6 +294,78 @@ def test_a_filter_is_kept_and_cleared(page):
     assert len(colours(page)) == 24
 
 
+def label(tmp_path):
+    """Cameras and tags for the filter."""
+    labels = {"red/00.png": Label(("night",), "2"), "blue/01.png": Label(("night", "rain"), "3")}
+    index(tmp_path / "gallery", Request([], labels=labels))
+
+
+def fits(page):
+    """Whether nothing is cut off at the side."""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_cameras_and_tags_are_chosen(browser, base, tmp_path, size):
+    label(tmp_path)
+    with opened(browser, base, size, "light") as page:
+        search(page, "red")
+        page.click("#filter-button")
+        page.select_option("#tags", "night")
+        page.wait_for_function("() => document.querySelectorAll('.result').length === 2")
+        assert colours(page) == ["red", "blue"]
+        page.select_option("#cameras", "3")
+        page.wait_for_function("() => document.querySelectorAll('.result').length === 1")
+        assert colours(page) == ["blue"]
+        assert page.inner_text("#filter-count") == "2"
+        assert page.inner_text("#notice").startswith("1 image ranked")
+        assert fits(page)
+        shot(page, f"filter_{size[0]}")
+        page.click("#filter-clear")
+        page.wait_for_function("() => document.querySelectorAll('.result').length === 24")
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_that_nobody_fits_is_said_with_the_share_of_each_result(browser, base, tmp_path, size):
+    fingerprint = Gallery.open(tmp_path / "gallery").manifest.fingerprint
+    measured = Calibration(fingerprint=fingerprint, images=9, cosine=[0, 0, 2, 2, 2], both=[])
+    write_calibration(tmp_path / "gallery" / CALIBRATION, measured)
+    with opened(browser, base, size, "light") as page:
+        search(page, "red")
+        assert "Perhaps nobody here fits: 60 % of searches" in page.inner_text("#notice .warning")
+        assert page.inner_text(".result .share >> nth=0") == "false alarm 60 %"
+        assert fits(page)
+        shot(page, f"nobody_{size[0]}")
+        page.click(".result .open >> nth=0")
+        assert "60 % had a best score as high" in page.inner_text("#viewer-share")
+
+
+def test_a_phone_shows_an_image_large_and_an_error(browser, base, tmp_path):
+    label(tmp_path)
+    with opened(browser, base, PHONE, "dark") as page:
+        search(page, "red")
+        page.click(".result .open >> nth=0")
+        page.wait_for_function("() => document.querySelector('#viewer-picture').naturalWidth")
+        shot(page, "viewer_phone")
+        assert fits(page)
+        for name in ("#viewer-picture", "#viewer-facts", "#viewer-like", "#viewer [data-close]"):
+            place = page.locator(name).bounding_box()
+            assert place["x"] >= 0, name
+            assert place["x"] + place["width"] <= PHONE[0], name
+        for name in ("#viewer-picture", "#viewer-like", "#viewer [data-close]"):
+            place = page.locator(name).bounding_box()
+            assert place["y"] >= 0, name
+            assert place["y"] + place["height"] <= PHONE[1], name
+        page.click("#viewer [data-close]")
+        (tmp_path / "gallery/gallery.sqlite").write_bytes(b"nothing" * 1000)
+        page.fill("#text", "green")
+        page.press("#text", "Enter")
+        page.wait_for_selector("#notice .failure")
+        assert fits(page)
+        assert page.is_visible("#notice .failure button")
+        shot(page, "error_phone")
+
+
 def test_a_sketch_is_drawn_where_the_model_reads_one(page):
     search(page, "red")
     page.click("#sketch-button")
@@ -362,8 +439,6 @@ def test_nobody_answers(browser, tmp_path, model):
 
 
 def test_an_empty_gallery_says_how_to_fill_it(page, tmp_path):
-    from ubg.search.indexing import Request, index
-
     shutil.rmtree(tmp_path / "crops")
     (tmp_path / "crops").mkdir()
     index(tmp_path / "gallery", Request([tmp_path / "crops"]))

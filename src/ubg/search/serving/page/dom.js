@@ -14,6 +14,7 @@ export function make(kind, attributes = {}, ...children) {
 }
 
 export const count = (number) => number.toLocaleString("en");
+export const images = (number) => `${count(number)} ${number === 1 ? "image" : "images"}`;
 
 // At least two digits that differ from nothing: 0.4 %, 3 %, 41 %.
 export function percent(share) {

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { PER_PAGE, fromHash, isEmpty, keep, nothing, question, toHash } from "./asked.js";
-import { byId, count, make, percent } from "./dom.js";
+import { byId, count, images, make, percent } from "./dom.js";
 import * as filters from "./filters.js";
 import * as pictures from "./pictures.js";
 import * as results from "./results.js";
@@ -75,7 +75,7 @@ function sayAnswer(answer) {
   const seconds = answer.seconds < 0.1 ? "less than 0.1" : answer.seconds.toFixed(1);
   const { ranks } = gallery.limits;
   const most = answer.total > ranks ? `; the first ${count(ranks)} can be seen` : "";
-  const line = `${count(answer.total)} images ranked in ${seconds} s${most}`;
+  const line = `${images(answer.total)} ranked in ${seconds} s${most}`;
   const { rank, share_without_person: share } = answer.matches[0] ?? {};
   const many = rank === 1 && share !== null ? `${percent(share)} of searches` : "searches";
   const warning = make("p", { class: "warning" },
@@ -282,7 +282,7 @@ async function start() {
 }
 
 function showGallery() {
-  const parts = [`${count(gallery.count)} images in ${gallery.name}`];
+  const parts = [`${images(gallery.count)} in ${gallery.name}`];
   byId("summary").replaceChildren(...parts);
   if (gallery.faults) {
     const files = gallery.faults === 1 ? "1 file" : `${count(gallery.faults)} files`;
