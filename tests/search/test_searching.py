@@ -447,12 +447,12 @@ def test_names_of_files_steer_no_terminal_and_no_spreadsheet():
 
 
 class DrawingStub(Stub):
-    """Reads infrared and sketches: a query is the sum of its parts."""
+    """Reads infrared, pencil and sketches: a query is the sum of its parts."""
 
-    model = SimpleNamespace(normalisations=dict.fromkeys(("nir", "sk")))
+    model = SimpleNamespace(normalisations=dict.fromkeys(("nir", "cp", "sk")))
 
     def encode_query(self, parts):
-        weights = {"text": 1, "nir": 2, "sk": 3}
+        weights = {"text": 1, "nir": 2, "sk": 3, "cp": 4}
         rows = [
             weights[kind]
             * (self.encode_text if kind == "text" else self.encode_image)(items).numpy()
@@ -462,13 +462,27 @@ class DrawingStub(Stub):
 
 
 @pytest.mark.parametrize(
-    "kinds", [("sk",), ("nir",), ("text", "nir"), ("text", "sk"), ("nir", "sk", "text")]
+    "kinds",
+    [
+        ("sk",),
+        ("nir",),
+        ("cp",),
+        ("text", "nir"),
+        ("text", "sk"),
+        ("text", "cp"),
+        ("nir", "sk", "text"),
+        ("nir", "cp", "sk", "text"),
+    ],
 )
 def test_the_command_takes_drawings_in_any_combination(place, monkeypatch, capsys, kinds):
     monkeypatch.setattr(ubg, "load", DrawingStub)
-    files = {"sk": place / "imgs/cam0/000.png", "nir": place / "imgs/cam1/001.png"}
-    options = {"sk": "--sketch", "nir": "--infrared"}
-    parts = {kind: [Image.open(files[kind])] for kind in ("nir", "sk") if kind in kinds}
+    files = {
+        "sk": place / "imgs/cam0/000.png",
+        "nir": place / "imgs/cam1/001.png",
+        "cp": place / "imgs/cam2/002.png",
+    }
+    options = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
+    parts = {kind: [Image.open(files[kind])] for kind in ("nir", "cp", "sk") if kind in kinds}
     arguments = [word for kind in parts for word in (options[kind], files[kind])]
     if "text" in kinds:
         parts, arguments = parts | {"text": ["a hat"]}, ["a hat", *arguments]
@@ -479,6 +493,29 @@ def test_the_command_takes_drawings_in_any_combination(place, monkeypatch, capsy
     expected = scores_of(searcher, vector)[:10]
     assert [path for path, _ in found] == [path for path, _ in expected]
     np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=2e-6)
+
+
+def test_the_command_takes_pictures_and_images_of_the_gallery(place, monkeypatch, capsys):
+    searcher = Searcher(Gallery.open(place / "gallery"))
+    files = [place / "imgs/cam0/000.png", place / "imgs/cam1/001.png"]
+    shown = Stub().encode_image([Image.open(file) for file in files]).numpy()
+    said = Stub().encode_text(["a hat"]).numpy()[0]
+    kept = searcher.gallery.vectors([3, 5])
+    for arguments, vector in (
+        (["--image", files[0]], shown[0]),
+        (["--image", files[0], "--image", files[1], "--like", 3], shown.sum(0) + kept[0]),
+        (["--like", 3], kept[0]),
+        (["--like", 3, "--like", 5, "--image", files[0]], kept.sum(0) + shown[0]),
+        (["2 * a hat", "--image", files[1]], 2 * said + shown[1]),
+        (["a hat", "--image", files[1], "--like", 5], said + shown[1] + kept[1]),
+    ):
+        options = [*arguments, "--json", "--top", 11]
+        page = json.loads(run(monkeypatch, capsys, "search", place / "gallery", *options))
+        expected = scores_of(searcher, vector / np.linalg.norm(vector))
+        assert [result["path"] for result in page["results"]] == [path for path, _ in expected]
+        scores = [result["score"] for result in page["results"]]
+        np.testing.assert_allclose(scores, [score for _, score in expected], atol=2e-6)
+    assert page["query"] == "a hat"
 
 
 @pytest.mark.parametrize(
