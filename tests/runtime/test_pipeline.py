@@ -56,6 +56,13 @@ def test_templates_merges_and_lists_are_resolved(project):
     assert stages["test_a_on@two"].deps == ("data/two",)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "stages:", "stages: [a]", "plots: [a]", "1"])
+def test_a_pipeline_without_stages_is_refused(project, content):
+    (project / "dvc.yaml").write_text(content)
+    with pytest.raises(ValueError, match=r"^dvc\.yaml: has no stages[^\n]*$"):
+        read_stages()
+
+
 def test_a_project_without_stages_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^dvc\.yaml: cannot be read"):
         read_stages(tmp_path)

@@ -13,11 +13,14 @@ import pytest
 from tiny_gallery import Stub, draw_folder, draw_picture, save_model
 
 import ubg
+from ubg.search.accelerating import open_file
 from ubg.search.command import main
 from ubg.search.engines.array import ArrayIndex
 from ubg.search.engines.contract import SPARE
 from ubg.search.engines.faiss_ivf import PER_CELL, FaissIndex
 from ubg.search.engines.milvus import MilvusIndex
+from ubg.search.gallery import Gallery
+from ubg.search.indexing import Request, index
 from ubg.search.rows import RowFile
 
 COUNT, DIMENSION = 400, 16
@@ -184,6 +187,47 @@ def test_a_damaged_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "index.1.faiss")
     with pytest.raises(ValueError, match=r"index\.1\.faiss: is not a file"):
         FaissIndex.open(tmp_path, 1)
+
+
+VARIANTS = int(os.environ.get("UBG_HOSTILE", "60"))
+
+
+def test_a_file_damaged_anywhere_is_read_or_refused(tmp_path, vectors, ids):
+    """It may name any number of numbers, and no more than its own size is asked for."""
+    pytest.importorskip("faiss")
+    FaissIndex.build(ids, vectors[:COUNT], recall=0.9).save(tmp_path, 0)
+    path = tmp_path / "index.0.faiss"
+    sound, generator, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(VARIANTS):
+        data = bytearray(sound)
+        place = int(generator.integers(min(len(data), 400)))
+        if generator.random() < 0.3:
+            del data[place:]
+        else:
+            size = generator.choice([b"\xff" * 7 + b"\x7f", b"\0\0\0\0\1\0\0\0", b"\0" * 8])
+            data[place : place + 8] = size.ljust(8, b"\0")
+        path.unlink()  # what is mapped stays as it was
+        path.write_bytes(data)
+        try:
+            opened = FaissIndex.open(tmp_path, 0)
+        except ValueError as error:
+            assert "index.0.faiss: is damaged" in str(error)  # noqa: PT017
+            refused += 1
+            continue
+        if opened.index.d == DIMENSION:
+            opened.search(vectors[COUNT:], 5)
+    assert refused
+
+
+def test_a_file_of_other_vectors_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("faiss")
+    monkeypatch.setattr(ubg, "load", Stub)
+    draw_folder(tmp_path / "imgs", 3)
+    index(tmp_path / "gallery", Request([tmp_path / "imgs"], save_model(tmp_path)))
+    gallery = Gallery.open(tmp_path / "gallery")
+    FaissIndex.build(np.arange(3), np.eye(3, dtype=np.float32), 0.9).save(gallery.path, 0)
+    with pytest.raises(ValueError, match="vectors of 3 numbers, where the gallery's have 12"):
+        open_file(gallery)
 
 
 def test_a_server_stands_in_place_of_a_folder(server, tmp_path, monkeypatch, capsys):

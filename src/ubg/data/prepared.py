@@ -79,6 +79,8 @@ def read_table(path: Path, remedy: str, columns: Mapping[str, bool]) -> "pd.Data
         _check_rows(header, rows, columns)
         table = pd.DataFrame(rows, columns=header, dtype=object)
         numbers = [name for name, value in zip(header, rows[0], strict=True) if _is_number(value)]
+        if fractions := [name for name in numbers if any(map(_is_fraction, table[name]))]:
+            raise ValueError(f"column {fractions[0]!r} holds other than whole numbers")
         return table.astype(dict.fromkeys(numbers, "int64"))
     except (OSError, ValueError, OverflowError, csv.Error) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {remedy}") from None
@@ -99,6 +101,10 @@ def _check_rows(header: list[str], rows: list[list[Any]], columns: Mapping[str, 
     for number, row in enumerate(rows):
         if len(row) != len(header) or [_is_number(value) for value in row] != kinds:
             raise ValueError(f"row {number} has other fields than the first row, or an open quote")
+
+
+def _is_fraction(number: float) -> bool:
+    return not number.is_integer()  # nor are NaN and infinity
 
 
 def _is_number(value: Any) -> bool:

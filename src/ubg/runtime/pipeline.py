@@ -59,6 +59,8 @@ def read_stages(root: str | Path = ".") -> dict[str, Stage]:
             path = Path(root) / "dvc.yaml"
             check_file(path, Kind.CONFIG)
             found = load_yaml(path, fs=repo.fs)
+            if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
+                raise ValueError("dvc.yaml: has no stages; take it from the repository")
             resolved = DataResolver(repo, str(Path(root).resolve()), found).resolve()["stages"]
     except (DvcException, OSError) as error:
         raise ValueError(f"dvc.yaml: cannot be read: {error}") from None

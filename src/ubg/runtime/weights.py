@@ -10,13 +10,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model
 from torch import Tensor, nn
 
+from ubg.runtime.faults import quoted
 from ubg.runtime.opening import Kind, check_file
 
-Shapes = dict[str, tuple[int, ...]]
+Shapes = dict[str, tuple[tuple[int, ...], str]]  # and the type of the numbers, as files name it
+TYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.bool: "BOOL",
+}
 
 
 def read_shapes(path: Path, advice: str) -> Shapes:
-    """The shape of each tensor in a safetensors file, from its header.
+    """The shape and type of each tensor in a safetensors file, from its header.
 
     Raises:
         ValueError: there is no such file, or it is damaged; ends in `advice`.
@@ -24,7 +34,8 @@ def read_shapes(path: Path, advice: str) -> Shapes:
     try:
         check_file(path, Kind.WEIGHTS)
         with safe_open(path, "pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 -- not a dict
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 -- not a dict
+            return {name: (tuple(one.get_shape()), one.get_dtype()) for name, one in slices.items()}
     except FileNotFoundError:
         raise ValueError(f"{path}: is missing; {advice}") from None
     except ValueError as error:
@@ -38,13 +49,16 @@ def misfit(model: nn.Module, shapes: Shapes) -> str | None:
     expected = model.state_dict(keep_vars=True)
     by_tensor = {id(value): name for name, value in expected.items() if name in shapes}
     if unknown := sorted(shapes.keys() - expected.keys()):
-        return f"weight {unknown[0]!r} is unexpected ({len(unknown)} in all)"
+        return f"weight {quoted(unknown[0])} is unexpected ({len(unknown)} in all)"
     if missing := sorted(name for name, value in expected.items() if id(value) not in by_tensor):
-        return f"weight {missing[0]!r} is missing ({len(missing)} in all)"
-    for name, shape in shapes.items():
+        return f"weight {quoted(missing[0])} is missing ({len(missing)} in all)"
+    for name, (shape, kind) in shapes.items():
         if shape != tuple(expected[name].shape):
             wanted = list(expected[name].shape)
-            return f"weight {name!r} has shape {list(shape)} where the config asks for {wanted}"
+            found = str(list(shape))[:80]
+            return f"weight {name!r} has shape {found} where the config asks for {wanted}"
+        if kind != (own := TYPES[expected[name].dtype]):
+            return f"weight {name!r} holds {kind} where the model has {own}"
     return None
 
 

@@ -54,7 +54,14 @@ def open_file(gallery: Gallery) -> Index:
     Raises:
         ValueError: there is none, or it is damaged.
     """
-    return FaissIndex.open(gallery.path, gallery.snapshot.generation)
+    index = FaissIndex.open(gallery.path, gallery.snapshot.generation)
+    if index.index.d != gallery.manifest.dimension:
+        raise ValueError(
+            f"{gallery.path}: the file for approximate search has vectors of {index.index.d} "
+            f"numbers, where the gallery's have {gallery.manifest.dimension}; make it anew with "
+            "`ubg accelerate`"
+        )
+    return index
 
 
 def find_file(gallery: Gallery) -> Index | None:

@@ -219,9 +219,10 @@ def _three(values: Any, source: str) -> list[float]:
         or len(values) != 3
         or not all(isinstance(value, int | float) and 0 < value < 256 for value in values)
     ):
+        found = repr(values)[:80]
         raise ValueError(
-            f"{source}: names {values!r} as mean or deviation of its images; correct its "
-            "preprocessor_config.json or open_clip_config.json to three positive numbers"
+            f"{source}: names {found} as mean or deviation of its images; correct "
+            "its preprocessor_config.json or open_clip_config.json to three positive numbers"
         )
     return values
 

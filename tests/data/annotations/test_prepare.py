@@ -63,6 +63,18 @@ def test_missing_table_says_how_to_make_it(tmp_path):
             load_prepared(tmp_path)
 
 
+@pytest.mark.parametrize("pid", ["1.5", "nan", "inf", "1e30"])
+def test_numbers_are_whole(tmp_path, pid):
+    write_table(table_of(["a", "b"]), tmp_path / "annotations.csv")
+    header, first, second = (tmp_path / "annotations.csv").read_text().splitlines()
+    place = header.split(",").index('"pid"')
+    cells = second.split(",")
+    cells[place] = pid
+    (tmp_path / "annotations.csv").write_text("\n".join([header, first, ",".join(cells), ""]))
+    with pytest.raises(ValueError, match=r"annotations\.csv: cannot be read .*dvc repro"):
+        load_prepared(tmp_path)
+
+
 def test_ids_that_look_like_numbers_stay_text(tmp_path):
     table = table_of(["a", "b"]).assign(raw_id=["007", "7"])
     write_table(table, tmp_path / "annotations.csv")

@@ -79,11 +79,17 @@ class FaissIndex:
         faiss, path = _faiss(), _file(gallery, generation)
         if not path.exists():
             raise ValueError(f"{path}: is missing; make it with `ubg accelerate {gallery}`")
-        check_file(path, Kind.PACK)
+        size = check_file(path, Kind.PACK)
+        faiss.set_deserialization_vector_byte_limit(size)  # else the file says how much to ask for
+        faiss.set_deserialization_loop_limit(size)
+        damaged = ValueError(f"{path}: is damaged; make it anew with `ubg accelerate`")
         try:
-            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY))
-        except RuntimeError:
-            raise ValueError(f"{path}: is damaged; make it anew with `ubg accelerate`") from None
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        except (RuntimeError, MemoryError):
+            raise damaged from None
+        if not isinstance(index, faiss.IndexIVFScalarQuantizer) or index.nprobe < 1:
+            raise damaged
+        return cls(index)
 
     def save(self, gallery: Path, generation: int) -> None:
         """Write it whole or not at all."""

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ubg.runtime.faults import quoted
 from ubg.runtime.files import fingerprint, write_json
 from ubg.runtime.opening import Kind, check_file, open_file, read_bytes
 from ubg.runtime.weights import first_not_finite
@@ -48,6 +49,8 @@ def load_vqgan(folder: str | Path, decoder: bool = True) -> VQGAN:
     with torch.device("meta"):
         model = VQGAN(architecture, decoder)
     problem = mismatch(model, weights)
+    if problem is None:
+        problem = _other_than_float32(weights)
     if problem is not None:
         raise ValueError(f"{folder}: {problem}; {ADVICE}")
     model.load_state_dict(weights, assign=True)
@@ -74,17 +77,24 @@ def mismatch(model: nn.Module, weights: dict[str, Tensor]) -> str | None:
     """Why `weights` do not fit `model`, naming one of them; None if they fit."""
     expected = model.state_dict()
     if missing := sorted(expected.keys() - weights.keys()):
-        return f"weight {missing[0]!r} is missing ({len(missing)} in all)"
+        return f"weight {quoted(missing[0])} is missing ({len(missing)} in all)"
     if unexpected := sorted(weights.keys() - expected.keys()):
-        return f"weight {unexpected[0]!r} is unexpected ({len(unexpected)} in all)"
+        return f"weight {quoted(unexpected[0])} is unexpected ({len(unexpected)} in all)"
     for name, value in weights.items():
         if value.shape != expected[name].shape:
-            found, wanted = list(value.shape), list(expected[name].shape)
+            found, wanted = str(list(value.shape))[:80], list(expected[name].shape)
             return f"weight {name!r} has shape {found} where the config asks for {wanted}"
         if not value.is_floating_point():
             return f"weight {name!r} is {value.dtype}, no floating-point number"
     if (unfit := first_not_finite(weights)) is not None:
         return f"weight {unfit!r} is not finite"
+    return None
+
+
+def _other_than_float32(weights: dict[str, Tensor]) -> str | None:
+    for name, value in weights.items():
+        if value.dtype != torch.float32:
+            return f"weight {name!r} is {value.dtype}, and images are encoded in torch.float32"
     return None
 
 
@@ -95,7 +105,8 @@ def _read_architecture(folder: Path) -> Architecture:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
-        raise ValueError(f"{path}: {key}: {fault['msg']}; {ADVICE}") from None
+        reason = f"{key}: {fault['msg']}"[:300]
+        raise ValueError(f"{path}: {reason}; {ADVICE}") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {ADVICE}") from None
 

@@ -33,7 +33,7 @@ from ubg.systems.phase4.text.load import load_score, load_text
 from ubg.systems.phase4.text.targets import ClassTargets
 from ubg.training.task import loss_weights
 from ubg.vqgan.model.architecture import Architecture
-from ubg.vqgan.model.folder import save_vqgan
+from ubg.vqgan.model.folder import save_vqgan, vqgan_fingerprint
 from ubg.vqgan.model.vqgan import VQGAN
 
 GENERATION = text_generation()
@@ -195,6 +195,8 @@ def test_written_score_is_the_same_and_needs_nothing_else(model, folder):
         "no such class",
         "no such code",
         "not finite",
+        "classes in fractions",
+        "no share",
     ],
 )
 def test_a_branch_that_does_not_fit_is_one_line(model, folder, fault):
@@ -215,6 +217,14 @@ def test_a_branch_that_does_not_fit_is_one_line(model, folder, fault):
     elif fault == "other VQGAN":
         torch.manual_seed(1)
         save_vqgan(VQGAN(VQGAN_SIZES), folder / "vqgan")
+    elif fault == "classes in fractions":
+        weights = load_file(folder / "generator.safetensors")
+        weights["class_of_code_V"] = weights["class_of_code_V"] + 0.5
+        save_file(weights, folder / "generator.safetensors")
+    elif fault == "no share":
+        weights = load_file(folder / "generator.safetensors")
+        weights["log_frequency_LK"][0, 0] = 3e38
+        save_file(weights, folder / "generator.safetensors")
     else:
         weights = load_file(folder / "generator.safetensors")
         weights["class_of_code_V" if fault == "no such class" else "representative_K"][0] = 99
@@ -224,6 +234,35 @@ def test_a_branch_that_does_not_fit_is_one_line(model, folder, fault):
         save_file(weights, folder / "generator.safetensors")
     with pytest.raises(ValueError, match="dvc repro") as caught:
         load_score(model.retrieval, network_of("phase4", tiny_scale()), folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def put_vqgan(folder, architecture, dtype=torch.float32):
+    """Another VQGAN, of which the folder says that it is the one of the training."""
+    torch.manual_seed(0)
+    save_vqgan(VQGAN(architecture).to(dtype), folder / "vqgan")
+    values = json.loads((folder / "config.json").read_text())
+    values["vqgan"] = vqgan_fingerprint(folder / "vqgan")
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dtype", "told"),
+    [
+        ({"patch": 4}, torch.float32, f"at {4 * PATCHES} places"),
+        ({"patch": 16, "multipliers": (1, 1)}, torch.float32, f"at {PATCHES // 4} places"),
+        ({"codes": 4096}, torch.float32, f"of 4096 codes at {PATCHES} places"),
+        ({"patch": 7}, torch.float32, "multiples of 14"),
+        ({}, torch.float64, "is torch.float64"),
+        ({}, torch.float16, "is torch.float16"),
+        ({}, torch.bfloat16, "is torch.bfloat16"),
+    ],
+)
+def test_a_vqgan_that_a_folder_claims_to_be_its_own_is_checked(model, folder, sizes, dtype, told):
+    put_vqgan(folder, VQGAN_SIZES.model_copy(update=sizes), dtype)
+    with pytest.raises(ValueError, match="dvc repro") as caught:
+        load_score(model.retrieval, network_of("phase4", tiny_scale()), folder)
+    assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from ubg.params import Phase4Network
+from ubg.params import Image, Phase4Network
 from ubg.retrieval.contract import TokenModel
 from ubg.systems.phase4.folder import (
     ADVICE,
@@ -19,6 +19,8 @@ from ubg.systems.phase4.text.code_score import LikelihoodScore
 from ubg.systems.phase4.text.likelihood import CaptionLikelihood, build_likelihood
 from ubg.systems.phase4.text.model import TextModel
 from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
+
+LOWEST, HIGHEST = -104.0, 1e-6  # logarithms of float32: of its smallest number, and of 1 rounded
 
 
 def load_text(retrieval: TokenModel, network: Phase4Network, folder: Path) -> TextModel:
@@ -49,17 +51,35 @@ def load_score(retrieval: TokenModel, network: Phase4Network, folder: Path) -> L
     """The second score of the branch in `folder`.
 
     Raises:
-        ValueError: as `load_text`, or there is no VQGAN, or another one than in training.
+        ValueError: as `load_text`, or there is no VQGAN, another one than in training, or one that
+            does not fit the branch or the images.
     """
     likelihood = load_text(retrieval, network, folder).generator
     _, config = read_generation(folder)
     if vqgan_fingerprint(folder / VQGAN) != config.get("vqgan"):
         raise ValueError(f"{folder / VQGAN}: is not the VQGAN of the training; {ADVICE}")
-    return LikelihoodScore(retrieval, likelihood, load_vqgan(folder / VQGAN, decoder=False))
+    vqgan = load_vqgan(folder / VQGAN, decoder=False)
+    score = LikelihoodScore(retrieval, likelihood, vqgan)
+    _check_vqgan(score, network.image, folder)
+    return score
+
+
+def _check_vqgan(score: LikelihoodScore, image: Image, folder: Path) -> None:
+    """Refuse a VQGAN of other codes or another grid than the branch has."""
+    try:
+        rows, columns = score.vqgan.grid(image.height, image.width)
+    except ValueError as error:
+        raise ValueError(f"{folder / VQGAN}: {error}; {ADVICE}") from None
+    codes, known = score.vqgan.codes, len(score.likelihood.class_of_code_V)
+    if (codes, rows * columns) != (known, score.length):
+        raise ValueError(
+            f"{folder / VQGAN}: gives one of {codes} codes at {rows * columns} places, where the "
+            f"branch knows {known} codes at {score.length} places; {ADVICE}"
+        )
 
 
 def _check_values(likelihood: CaptionLikelihood, folder: Path) -> None:
-    """Refuse classes and codes that do not exist."""
+    """Refuse classes and codes that do not exist, and frequencies that are none."""
     codes, classes = len(likelihood.class_of_code_V), len(likelihood.representative_K)
     for name, values, limit in (
         ("class_of_code_V", likelihood.class_of_code_V, classes),
@@ -67,3 +87,8 @@ def _check_values(likelihood: CaptionLikelihood, folder: Path) -> None:
     ):
         if not ((values >= 0) & (values < limit)).all():
             raise ValueError(f"{folder / WEIGHTS}: {name} must lie in 0 to {limit - 1}; {ADVICE}")
+    lowest, highest = likelihood.log_frequency_LK.aminmax()
+    if highest > HIGHEST or lowest < LOWEST:
+        raise ValueError(
+            f"{folder / WEIGHTS}: log_frequency_LK must hold logarithms of shares; {ADVICE}"
+        )

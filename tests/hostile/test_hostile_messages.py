@@ -1,0 +1,60 @@
+"""What a file says of itself is cited in short, whatever its length."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ubg.runtime.weights import misfit, read_shapes
+from ubg.systems.phase4.folder import read_size
+from ubg.towers.pretrained import _three
+from ubg.vqgan.model.folder import mismatch
+
+LONG = "x\n" * 500_000
+
+
+def linear(**more):
+    return {"weight": torch.ones(2, 2), "bias": torch.ones(2)} | more
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        linear(**{LONG: torch.ones(1)}),
+        linear(weight=torch.ones([1] * 5_000)),
+        linear(weight=torch.ones(2, 2, dtype=torch.float16)),
+        linear(bias=torch.ones(2, dtype=torch.int64)),
+    ],
+)
+def test_weights_that_do_not_fit(tmp_path, weights):
+    save_file(weights, tmp_path / "model.safetensors")
+    told = misfit(torch.nn.Linear(2, 2), read_shapes(tmp_path / "model.safetensors", "advice"))
+    assert told is not None
+    assert len(told) < 300
+    assert "\n" not in told
+
+
+def test_weights_that_fit(tmp_path):
+    save_file(linear(), tmp_path / "model.safetensors")
+    shapes = read_shapes(tmp_path / "model.safetensors", "advice")
+    assert misfit(torch.nn.Linear(2, 2), shapes) is None
+
+
+@pytest.mark.parametrize("more", [LONG, "weight"])
+def test_weights_of_a_vqgan(more):
+    weights = linear(**{more: torch.ones([1] * 60)})
+    told = mismatch(torch.nn.Linear(2, 2), weights)
+    assert told is not None
+    assert len(told) < 400
+
+
+@pytest.mark.parametrize("size", [LONG, [1] * 100_000, 10**4000, None, True, 1.5, 0])
+def test_a_size_of_a_branch(tmp_path, size):
+    with pytest.raises(ValueError, match=r"codes: .* is no size") as caught:
+        read_size({"codes": size}, "codes", tmp_path)
+    assert len(str(caught.value).replace(str(tmp_path), "")) < 300
+
+
+def test_a_mean_of_pixels():
+    with pytest.raises(ValueError, match=r"names \[1, .* as mean") as caught:
+        _three([1] * 100_000, "source")
+    assert len(str(caught.value)) < 300
