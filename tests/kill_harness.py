@@ -22,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tiny_project import DRAWN, write_code
@@ -40,6 +41,7 @@ TINIEST = {
     r" channels: 64\b": " channels: 32",
     "embedding_dim: 256": "embedding_dim: 32",
 }
+OTHER = {"params.yaml": {r"evaluate_on: \[\]": "evaluate_on: [synthpedes_outfits]"}}
 # The page tells when it was made, and what its stages took.
 OF_THEIR_TIME = ("plots/report",)
 
@@ -62,8 +64,19 @@ class Stage:
 
 
 def stages(project: Path) -> list[Stage]:
-    """Every stage in the order of the file, which is one that they can run in."""
-    return [Stage(one.name, one.command, one.outs) for one in read_stages(project).values()]
+    """Every stage in the order of the file, but none before those whose outputs it reads."""
+    waiting, ordered = list(read_stages(project).values()), []
+    while waiting:
+        unmade = [Path(out) for one in waiting for out in one.outs]
+        ready = next(one for one in waiting if not any(map(partial(_reads, one.deps), unmade)))
+        waiting.remove(ready)
+        ordered.append(Stage(ready.name, ready.command, ready.outs))
+    return ordered
+
+
+def _reads(deps: Sequence[str], out: Path) -> bool:
+    """Whether a dependency is that output, or one lies in the other."""
+    return any(Path(dep).is_relative_to(out) or out.is_relative_to(dep) for dep in deps)
 
 
 def whole(single: list[Stage]) -> Stage:
@@ -153,8 +166,7 @@ def kill(project: Path, stage: Stage, moment: Callable[[Path], bool], log: Path)
             return False
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return True
+    return process.wait() == -signal.SIGKILL  # else it had ended by then
 
 
 def finish(project: Path, stage: Stage, log: Path) -> tuple[float, int]:
@@ -196,7 +208,7 @@ def main() -> int:
     draw, end = random.Random(chosen.seed), time.monotonic() + 60 * chosen.minutes
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         project, log = Path(folder) / "project", Path(folder) / "log"
-        write_code(project, DRAWN, TINIEST)
+        write_code(project, DRAWN | OTHER, TINIEST)
         subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=project)
         single = stages(project)
         names = [stage.name for stage in single]

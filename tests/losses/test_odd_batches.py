@@ -210,3 +210,27 @@ def test_scores_of_float64_keep_their_differences_by_hand(size):
         assert found.item() == pytest.approx(expected)
     evidence = torch.cat([logits, logits.flip(1)])  # the matches are the lower scores
     assert generation_itc_loss(evidence, 1.0).item() == pytest.approx(expected)
+
+
+FEW = torch.tensor([0, 1])
+OF_LOGITS = {
+    "id": lambda logits: id_loss(logits, logits, FEW),
+    "generation": lambda logits: generation_loss(logits, FEW, 0.1),
+    "generation_itc": lambda logits: generation_itc_loss(logits, 1.0),
+    "mlm": lambda logits: mlm_loss(logits, FEW),
+    "words": lambda logits: words_loss(logits, torch.eye(2)),
+}
+
+
+@pytest.mark.parametrize("name", OF_LOGITS)
+@pytest.mark.parametrize(
+    ("dtype", "largest"),
+    [(torch.float32, 3e38), (torch.bfloat16, 3e38), (torch.float64, 1e300)],
+)
+def test_a_loss_that_is_no_float32_is_inf_and_its_gradient_finite(name, dtype, largest):
+    """Each row is wrong by twice the largest logit."""
+    logits = (largest * torch.tensor([[-1.0, 1], [1, -1]], dtype=dtype)).requires_grad_()
+    loss = OF_LOGITS[name](logits)
+    loss.backward()
+    assert loss.item() == math.inf
+    assert logits.grad.isfinite().all()

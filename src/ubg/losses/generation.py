@@ -21,7 +21,8 @@ def generation_loss(logits: Tensor, target_ids: Tensor, label_smoothing: float =
         label_smoothing: s, in [0, 1).
 
     Returns:
-        Scalar, float32; 0 where nothing is to be predicted.
+        Scalar, float32; 0 where nothing is to be predicted, inf where it, or its sum over the
+        positions, is no float32.
     """
     loss = F.cross_entropy(
         wide(logits), target_ids, ignore_index=IGNORED, label_smoothing=label_smoothing

@@ -21,7 +21,8 @@ def generation_itc_loss(evidence: Tensor, scale: float, pids: Tensor | None = No
         pids: [N], identity of each sample.
 
     Returns:
-        Scalar, float32: mean of the text-to-image and the image-to-text cross-entropy.
+        Scalar, float32: mean of the text-to-image and the image-to-text cross-entropy;
+        inf where it, or its sum over the rows, is no float32.
 
     Raises:
         ValueError: there are no samples.

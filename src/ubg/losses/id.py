@@ -15,7 +15,7 @@ def id_loss(image_logits: Tensor, text_logits: Tensor, pids: Tensor) -> Tensor:
         pids: [B], 0 to C - 1.
 
     Returns:
-        Scalar, float32.
+        Scalar, float32; inf where it, or its sum over the rows, is no float32.
 
     Raises:
         ValueError: there are no samples.

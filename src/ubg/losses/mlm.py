@@ -20,7 +20,7 @@ def mlm_loss(
         reduction: over the positions; the sum and the mean over none are 0.
 
     Returns:
-        Scalar, float32.
+        Scalar, float32; inf where it, or its sum over the positions, is no float32.
 
     Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language
     Understanding", arXiv 1810.04805, section 3.1.

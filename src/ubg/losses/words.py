@@ -13,7 +13,8 @@ def words_loss(logits: Tensor, words: Tensor) -> Tensor:
         words: bool [N, V], which the caption has; a row without any counts for nothing.
 
     Returns:
-        Scalar, float32: ln V for logits of 0; 0 where no caption has any word.
+        Scalar, float32: ln V for logits of 0; 0 where no caption has any word; inf where it, or its
+        sum over the words and rows, is no float32.
     """
     count_N = words.sum(dim=1)
     log_p_NV = wide(logits).log_softmax(dim=1) * words
