@@ -6,7 +6,7 @@ import re
 import sqlite3
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -401,6 +401,18 @@ def test_a_gallery_with_values_of_another_type_is_refused(place, change):
         with pytest.raises(ValueError, match=r"other values than numbers and texts") as caught:
             use()
         assert "\n" not in str(caught.value)
+
+
+def test_room_for_what_is_new_is_asked_for_before_it_is_encoded(place, monkeypatch):
+    """A vector of 12 float32, 6 codes, 300 bytes of the database: 354 of each image."""
+    for free, told in ((3540, False), (3539, True)):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr("ubg.runtime.files.shutil.disk_usage", lambda path, usage=usage: usage)
+        folder = place / f"{free}"
+        request = Request([place / "imgs"], place / "model", both_scores=True)
+        with pytest.raises(ValueError, match="free some space") if told else nullcontext():
+            index(folder, request)
+        assert bool(list(folder.glob("vectors*"))) != told
 
 
 def test_a_gallery_that_sqlite_has_analysed_is_read(place):

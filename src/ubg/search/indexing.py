@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
+from ubg.runtime.files import require_space
 from ubg.runtime.locks import locked
-from ubg.search.database import check_types, create_database, reading, writing
+from ubg.search.database import DATABASE, check_types, create_database, reading, writing
 from ubg.search.encoding import Job, encode_pictures
 from ubg.search.folders import Folder, chosen_folders, forget_folder
 from ubg.search.labels import Label, apply_labels
@@ -25,6 +28,8 @@ from ubg.search.walk import walk
 
 if TYPE_CHECKING:
     from ubg.library import TrainedModel
+
+DATABASE_BYTES = 300  # of a line and its places in the indexes, about
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def index(gallery: Path, request: Request) -> Report:
 
     Raises:
         ValueError: a folder is missing, the model is another one than the gallery's, the folder of
-            the gallery holds something else, or the gallery is damaged.
+            the gallery holds something else, the gallery is damaged, or there is no room for what
+            is new.
     """
     gallery = gallery.resolve()
     gallery.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +98,7 @@ def index(gallery: Path, request: Request) -> Report:
         for folder in chosen_folders(gallery, request.folders, request.exclude):
             jobs += _compare(gallery, folder, report)
         if jobs:
+            require_space(gallery / DATABASE, len(jobs) * _bytes_of_image(manifest))
             encode_pictures(gallery, manifest, load(), jobs)
         report.labelled = apply_labels(gallery, request.labels)
         tidy(gallery, manifest)
@@ -133,6 +140,14 @@ def _manifest(gallery: Path, request: Request) -> tuple[Manifest, "Callable[[], 
     create_database(gallery)
     write_manifest(gallery, manifest)  # last: with it, the folder is a gallery
     return manifest, lambda: trained
+
+
+def _bytes_of_image(manifest: Manifest) -> int:
+    """What an image takes on the disk: its vector, its codes, and its line in the database."""
+    size = np.dtype(manifest.vectors).itemsize * manifest.dimension + DATABASE_BYTES
+    if manifest.codes is not None:
+        size += np.dtype(manifest.codes.dtype).itemsize * manifest.codes.length
+    return size
 
 
 def _is_unfinished(gallery: Path) -> bool:

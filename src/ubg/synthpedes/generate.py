@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from ubg.params import SynthPedes
-from ubg.runtime.files import replace_folder
+from ubg.runtime.files import replace_folder, require_space
 from ubg.runtime.pool import mapper
 from ubg.runtime.progress import progress_bar
 from ubg.synthpedes.attributes import attribute_lists, visible_attributes
@@ -33,6 +33,7 @@ from ubg.synthpedes.visible import find_facts
 
 JPEG_QUALITY = 92
 SHEET_IDENTITIES = 12
+BYTES_OF_IMAGE = 10_000  # of a picture and its captions in whole blocks, about
 Record = dict[str, Any]
 
 
@@ -51,12 +52,16 @@ def generate(params: SynthPedes, output: str | Path, processes: int = 1) -> None
             and images in the layout of ORBench, with queries of one to four parts.
         annotations/attributes.json: who is whom, in what, and what shows; see `attribute_lists`.
         contact_sheet.png: some identities and their captions, to look at.
+
+    Raises:
+        ValueError: there is no room for it on the disk.
     """
     members = members_of(params)
     records: list[Record] = []
     drawn_per_member = [modality_counts(member, params) for member in members]
     images = len(members) * params.images_per_identity
     images += sum(sum(counts.values()) for counts in drawn_per_member)
+    require_space(Path(output), images * BYTES_OF_IMAGE)
     with (
         replace_folder(output) as folder,
         mapper(processes) as mapped,
