@@ -13,7 +13,7 @@ OPENS = re.compile(
     r"|yaml\.(safe_)?load(_all)?|pd\.read_\w+|h5py\.File|zipfile\.\w+|sqlite3\.connect"
     r"|faiss\.read_\w+"
 )
-WRITES = re.compile(r"\(.*(['\"][wx]b?['\"]|O_WRONLY)")
+WRITES = re.compile(r"\(.*(['\"][awx]b?['\"]|O_WRONLY)")
 # Nothing from outside is read there.
 OWN = {
     "comparison/experiments.py _fetch": "from DVC's own file system, a commit or its cache",
