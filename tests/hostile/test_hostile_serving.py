@@ -33,7 +33,7 @@ def address(root):
 
 def answer_of(address, request):
     """Status line, headers and body of the answer to some bytes; the server closes at the end."""
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65536):

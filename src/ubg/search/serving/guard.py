@@ -99,6 +99,8 @@ class Guard:
         if hosts is not None and _name_of(headers.get("host", "")) not in hosts:
             raise Refused(421, "this server is not asked by that host name")
         length = headers.get("content-length", "0")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise Refused(400, "a body has a length or comes in chunks, not both")
         if not length.isdecimal() or len(length) > 18:
             raise Refused(400, "content-length is no number")
         if int(length) > self._rules.body_bytes:
