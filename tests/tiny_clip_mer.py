@@ -3,7 +3,9 @@
 import sections
 import torch
 from tiny_models import HEIGHT, VOCABULARY, WIDTH, network_of, retrieval_batch, tiny_scale
+from tiny_trained import save_trained
 
+from ubg.data.text.tokenizers import clip_tokenizer
 from ubg.systems.clip_mer.model import build
 from ubg.systems.clip_mer.objective import with_objective
 from ubg.systems.clip_mer.parts import CHANNELS
@@ -52,3 +54,16 @@ def give_updates(model, seed=0):
     for name, parameter in model.named_parameters():
         if name.endswith(".B"):
             parameter.data.normal_(generator=generator)
+
+
+def save_clip_mer(folder):
+    """A model with CLIP's tokenizer as a train stage leaves it; returns it too."""
+    scale, tokenizer = clip_mer_scale(), clip_tokenizer()
+    words = scale.towers.clip_text.model_copy(update={"vocab_size": len(tokenizer)})
+    towers = scale.towers.model_copy(update={"clip_text": words})
+    scale = scale.model_copy(update={"towers": towers})
+    torch.manual_seed(0)
+    model = build(network_of("clip_mer", scale), len(tokenizer), {}).eval()
+    give_updates(model)
+    save_trained(folder, "clip_mer", scale, model, tokenizer)
+    return model

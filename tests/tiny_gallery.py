@@ -90,6 +90,41 @@ def save_model(folder, name="model"):
     return folder / name
 
 
+def folder_and_model(place, monkeypatch):
+    """Ten pictures in `imgs` and a model, to be indexed in small batches by `run_index`."""
+    monkeypatch.setattr(ubg, "load", Stub)
+    monkeypatch.setattr(encoding, "BATCH_SIZE", 4)
+    draw_folder(place / "imgs", 10)
+    save_model(place)
+    return place
+
+
+def run_index(place, folders=("imgs",), **options):
+    paths = [place / folder for folder in folders]
+    return index(place / "gallery", Request(paths, place / "model", **options))
+
+
+def gallery_of_twelve(place, monkeypatch):
+    """A gallery of twelve images, of which two have the same bytes, and its model."""
+    monkeypatch.setattr(ubg, "load", Stub)
+    draw_folder(place / "imgs", 11)
+    draw_picture(place / "imgs/cam9/twin.png", 4)
+    labels = {
+        f"cam{n % 3}/{n:03}.png": Label(("night",) if n < 4 else (), str(n % 2)) for n in range(11)
+    }
+    model = save_model(place)
+    index(place / "gallery", Request([place / "imgs"], model, True, labels=labels))
+    return place
+
+
+def scores_of(gallery, vector):
+    """By path, of the first of equal bytes, best first."""
+    scores = gallery.snapshot.vectors_ND.astype(np.float64) @ vector
+    paths = [entry.path for entry in gallery.entries(gallery.snapshot.ids_N)]
+    by_score = sorted(zip(-scores, paths, strict=True))
+    return [(path, -score) for score, path in by_score if path != "cam9/twin.png"]
+
+
 # So that indexing has many steps, and rows are written anew.
 SMALL_STEPS = (
     (ubg, "load", Stub),

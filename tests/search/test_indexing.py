@@ -1,6 +1,5 @@
 """A gallery follows its folders, and says what it left out."""
 
-import json
 import os
 import re
 import sqlite3
@@ -12,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_gallery import Stub, draw_folder, draw_picture, save_model
+from tiny_gallery import Stub, draw_folder, draw_picture, folder_and_model, run_index
 
 import ubg
 from ubg.runtime import locks
@@ -25,17 +24,7 @@ from ubg.search.walk import walk
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder of pictures, a model, and where the gallery is to be."""
-    monkeypatch.setattr(ubg, "load", Stub)
-    monkeypatch.setattr(encoding, "BATCH_SIZE", 4)
-    draw_folder(tmp_path / "imgs", 10)
-    save_model(tmp_path)
-    return tmp_path
-
-
-def run(place, folders=("imgs",), **options):
-    paths = [place / folder for folder in folders]
-    return index(place / "gallery", Request(paths, place / "model", **options))
+    return folder_and_model(tmp_path, monkeypatch)
 
 
 def paths_of(place):
@@ -52,7 +41,7 @@ def counts(report):
 
 
 def test_vectors_and_codes_are_the_models_in_the_order_of_the_paths(place):
-    run(place, both_scores=True)
+    run_index(place, both_scores=True)
     with Gallery.open(place / "gallery") as gallery:
         entries = gallery.entries(gallery.snapshot.ids_N)
         assert [entry.path for entry in entries] == sorted(entry.path for entry in entries)
@@ -92,21 +81,21 @@ def test_pixels_are_in_memory_until_they_are_encoded(place, monkeypatch, device,
     monkeypatch.setattr(encoding, "read_picture", read_picture)
     monkeypatch.setattr(encoding, "SECONDS", 1000)
     draw_folder(place / "imgs", 40)
-    run(place)
+    run_index(place)
     assert len(read) == 40
     assert max(in_memory) <= batches * encoding.BATCH_SIZE
 
 
 def test_what_is_new_changed_or_gone_is_brought_up_to_date_and_nothing_else(place):
-    assert counts(run(place)) == (10, 0, 0, 0)
-    assert counts(run(place)) == (0, 0, 0, 10)
+    assert counts(run_index(place)) == (10, 0, 0, 0)
+    assert counts(run_index(place)) == (0, 0, 0, 10)
     before = Gallery.open(place / "gallery")
     assert not before.changed()
     (place / "imgs/cam0/000.png").unlink()
     draw_picture(place / "imgs/cam1/001.png", 77)
     draw_picture(place / "imgs/cam9/a.png", 78)
     os.utime(place / "imgs/cam2/002.png")  # another time, the same bytes
-    assert counts(run(place)) == (1, 2, 1, 7)
+    assert counts(run_index(place)) == (1, 2, 1, 7)
     assert before.changed()
     after = Gallery.open(place / "gallery")
     assert after.count == 10
@@ -115,7 +104,7 @@ def test_what_is_new_changed_or_gone_is_brought_up_to_date_and_nothing_else(plac
     assert "cam0/000.png" not in ids
     assert ids["cam2/002.png"] == old["cam2/002.png"]
     assert ids["cam1/001.png"] > max(old.values())
-    assert counts(run(place)) == (0, 0, 0, 10)
+    assert counts(run_index(place)) == (0, 0, 0, 10)
 
 
 def test_hidden_files_links_and_what_is_excluded_are_left_out(place):
@@ -125,12 +114,12 @@ def test_hidden_files_links_and_what_is_excluded_are_left_out(place):
     (place / "imgs/link.png").symlink_to(place / "elsewhere/c.png")
     (place / "imgs/linked").symlink_to(place / "elsewhere")
     (place / "imgs/notes.txt").write_text("no picture")
-    run(place, exclude=["cam1/", "cam2/*5.png", "cam2/008.png/"])  # the last is no folder
+    run_index(place, exclude=["cam1/", "cam2/*5.png", "cam2/008.png/"])  # the last is no folder
     kept = ["cam0/000.png", "cam0/003.png", "cam0/006.png", "cam0/009.png"]
     assert paths_of(place) == [*kept, "cam2/002.png", "cam2/008.png"]
-    run(place)  # remembered
+    run_index(place)  # remembered
     assert len(paths_of(place)) == 6
-    run(place, exclude=[])
+    run_index(place, exclude=[])
     assert len(paths_of(place)) == 10
 
 
@@ -145,20 +134,22 @@ def test_a_folder_is_excluded_by_name_or_path_with_a_slash_or_without(tmp_path, 
 def test_broken_files_are_listed_and_read_again_only_when_they_change(place):
     (place / "imgs/broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     (place / "imgs/empty.png").touch()
-    assert counts(run(place)) == (12, 0, 0, 0)
+    assert counts(run_index(place)) == (12, 0, 0, 0)
     with Gallery.open(place / "gallery") as gallery:
         assert gallery.count == 10
         assert [path.rsplit("/")[-1] for path, _ in gallery.faults()] == ["broken.jpg", "empty.png"]
-    assert counts(run(place)) == (0, 0, 0, 12)
+    assert counts(run_index(place)) == (0, 0, 0, 12)
     draw_picture(place / "imgs/broken.jpg", 3)
-    assert counts(run(place)) == (0, 1, 0, 11)
+    assert counts(run_index(place)) == (0, 1, 0, 11)
     assert "broken.jpg" in paths_of(place)
 
 
 def test_a_name_that_is_no_utf8_is_listed(place):
     draw_picture(place / "imgs/x.png", 3)
     (place / "imgs/x.png").rename(os.fsdecode(os.fsencode(place / "imgs") + b"/\xff.png"))
-    assert run(place).unreadable == [(f"{place}/imgs/\\xff.png", "its name is no UTF-8; rename it")]
+    assert run_index(place).unreadable == [
+        (f"{place}/imgs/\\xff.png", "its name is no UTF-8; rename it")
+    ]
 
 
 def test_exif_turns_the_image_and_says_when_it_was_taken(place):
@@ -166,7 +157,7 @@ def test_exif_turns_the_image_and_says_when_it_was_taken(place):
     exif[0x0112] = 6
     exif.get_ifd(0x8769)[0x9003] = "2024:05:01 12:30:05"
     draw_picture(place / "imgs/turned.jpg", 5, exif=exif)
-    run(place)
+    run_index(place)
     with Gallery.open(place / "gallery") as gallery:
         *_, entry = gallery.entries(gallery.snapshot.ids_N)
         assert (entry.width, entry.height) == (20, 9)
@@ -191,7 +182,7 @@ def test_the_vector_is_that_of_the_upright_pixels(place, orientation, turned):
     draw_picture(path, 5, (16, 8) if orientation > 4 else (8, 16), exif=exif)
     with Image.open(path) as image:
         upright = turned(np.asarray(image))
-    run(place, ["turned"])
+    run_index(place, ["turned"])
     with Gallery.open(place / "gallery") as gallery:
         expected = Stub().encode_image([upright]).numpy()
         np.testing.assert_array_equal(gallery.snapshot.vectors_ND, expected)
@@ -202,7 +193,7 @@ def test_where_a_picture_was_taken_is_kept_nowhere(place):
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 14.6), 28: b"SECRETPLACE"})
     draw_picture(place / "taken/a.jpg", 5, exif=exif)
     assert b"SECRETPLACE" in (place / "taken/a.jpg").read_bytes()
-    run(place, ["taken"])
+    run_index(place, ["taken"])
     assert not any(b"SECRETPLACE" in path.read_bytes() for path in (place / "gallery").iterdir())
     with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
         database.row_factory = sqlite3.Row
@@ -218,7 +209,7 @@ def test_a_second_indexing_waits_while_one_is_at_work(place, monkeypatch, capsys
     monkeypatch.setattr(locks, "PATIENCE", 0.05)
     with ThreadPoolExecutor(1) as pool:
         with locks.locked(place / "gallery"):
-            second = pool.submit(run, place)
+            second = pool.submit(run_index, place)
             told = ""
             while "waiting for" not in told:
                 assert not second.done()
@@ -228,13 +219,13 @@ def test_a_second_indexing_waits_while_one_is_at_work(place, monkeypatch, capsys
 
 
 def test_labels_come_from_a_table_and_stay_with_a_changed_file(place):
-    run(place)
+    run_index(place)
     table = place / "labels.csv"
     table.write_text("path,tags,camera\ncam0/000.png,night; rain,north\nnobody.png,,x\n")
-    report = run(place, labels=read_labels(table))
+    report = run_index(place, labels=read_labels(table))
     assert report.labelled == 1
     draw_picture(place / "imgs/cam0/000.png", 99)
-    run(place)
+    run_index(place)
     with Gallery.open(place / "gallery") as gallery:
         (entry,) = [e for e in gallery.entries(gallery.snapshot.ids_N[alive(gallery)]) if e.tags]
         assert (entry.path, entry.tags, entry.camera) == (
@@ -254,26 +245,26 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, table):
 
 def test_several_folders_one_within_another_and_one_left_out(place):
     draw_folder(place / "more", 3)
-    run(place, ["imgs", "more", "imgs/cam0"])
+    run_index(place, ["imgs", "more", "imgs/cam0"])
     assert len(paths_of(place)) == 13
     with pytest.raises(ValueError, match="overlaps"):
-        run(place, ["imgs/cam0"])
-    run(place, ["more"])  # of one folder alone: nothing else is gone
+        run_index(place, ["imgs/cam0"])
+    run_index(place, ["more"])  # of one folder alone: nothing else is gone
     assert len(paths_of(place)) == 13
     for _ in range(2):  # the same command goes on after it was killed
-        run(place, [], forget=[place / "more"])
+        run_index(place, [], forget=[place / "more"])
     assert len(paths_of(place)) == 10
     (place / "imgs").rename(place / "moved")
     with pytest.raises(ValueError, match="is no folder"):
-        run(place, [])
+        run_index(place, [])
 
 
 def test_another_model_or_a_folder_of_something_else_is_refused(place):
-    run(place)
+    run_index(place)
     (place / "model/config.json").write_text("{}")
     order = f"`ubg index FOLDER --gallery ANOTHER --model {place / 'model'}`"
     with pytest.raises(ValueError, match=f"another model .*{re.escape(order)}"):
-        run(place)
+        run_index(place)
     with pytest.raises(ValueError, match="something else"):
         index(place / "imgs", Request([place / "imgs"], place / "model"))
     with pytest.raises(ValueError, match="there is no gallery"):
@@ -281,14 +272,14 @@ def test_another_model_or_a_folder_of_something_else_is_refused(place):
 
 
 def test_codes_are_asked_for_when_the_gallery_is_made(place):
-    run(place)
+    run_index(place)
     with pytest.raises(ValueError, match="keeps no codes"):
-        run(place, both_scores=True)
+        run_index(place, both_scores=True)
 
 
 def test_vectors_in_float16_take_half_the_space(place):
-    run(place, float16=True)
-    run(place)  # it stays so
+    run_index(place, float16=True)
+    run_index(place)  # it stays so
     (place / "whole").mkdir()
     index(place / "whole/gallery", Request([place / "imgs"], place / "model"))
     with Gallery.open(place / "gallery") as half, Gallery.open(place / "whole/gallery") as whole:
@@ -303,12 +294,12 @@ def test_vectors_in_float16_take_half_the_space(place):
 
 def test_rows_are_written_anew_when_most_are_gone_and_a_reader_keeps_its_own(place, monkeypatch):
     monkeypatch.setattr(tidying, "SPARE_ROWS", 3)
-    run(place, both_scores=True)
+    run_index(place, both_scores=True)
     before = Gallery.open(place / "gallery")
     kept = before.snapshot.vectors_ND.copy()
     for path in sorted((place / "imgs").rglob("*.png"))[:7]:
         path.unlink()
-    run(place)
+    run_index(place)
     after = Gallery.open(place / "gallery")
     assert after.snapshot.generation == 1
     np.testing.assert_array_equal(after.snapshot.vectors_ND, kept[7:])
@@ -318,89 +309,6 @@ def test_rows_are_written_anew_when_most_are_gone_and_a_reader_keeps_its_own(pla
         "codes.1.uint8",
         "vectors.1.float32",
     ]
-
-
-def test_damage_is_said_in_a_line(place):
-    run(place)
-    (vectors,) = (place / "gallery").glob("vectors*")
-    vectors.write_bytes(vectors.read_bytes()[:-4])
-    with pytest.raises(ValueError, match="damaged"):
-        Gallery.open(place / "gallery")
-    (place / "gallery/gallery.sqlite").write_bytes(b"nothing" * 1000)
-    with pytest.raises(ValueError, match=r"gallery\.sqlite"):
-        Gallery.open(place / "gallery")
-    (place / "gallery/manifest.json").write_text('{"format": 2}')
-    with pytest.raises(ValueError, match=r"manifest\.json"):
-        Gallery.open(place / "gallery")
-
-
-ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        f"DROP TABLE state; CREATE VIEW state AS {ENDLESS} i AS version, i AS generation FROM n",
-        "ALTER TABLE images RENAME TO was; CREATE VIEW images AS SELECT * FROM was, was AS other",
-        "CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM images; END",
-        "CREATE TABLE more(a)",
-        "DROP INDEX image_of_hash",
-        "DROP TABLE images",
-    ],
-)
-def test_a_gallery_with_other_tables_is_refused(place, change):
-    """Views that never end among them: nothing is asked of it."""
-    run(place)
-    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
-        database.executescript(change)
-    for use in (lambda: Gallery.open(place / "gallery"), lambda: run(place)):
-        with pytest.raises(ValueError, match=r"gallery\.sqlite: has other tables") as caught:
-            use()
-        assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE images SET row = 'a' WHERE row = 1",
-        "UPDATE images SET gone = 'a' WHERE row = 1",
-        "UPDATE state SET generation = '../../x'",
-        "DELETE FROM state",
-        "INSERT INTO state SELECT * FROM state",
-    ],
-)
-def test_a_gallery_with_texts_for_numbers_is_refused(place, change):
-    run(place)
-    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
-        database.executescript(change)
-    with pytest.raises(ValueError, match=r"other values than numbers .* the gallery is damaged"):
-        Gallery.open(place / "gallery")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE images SET tags = x'ff00'",
-        "UPDATE images SET modified_ns = 'abc'",
-        "UPDATE images SET size = 1.5",
-        "UPDATE images SET width = 'abc'",
-        "UPDATE images SET height = NULL",
-        "UPDATE images SET hash = x'ff' WHERE row = 1",
-        "UPDATE images SET hash = NULL WHERE row = 1",
-        "UPDATE images SET camera = x'00' WHERE row = 1",
-        "UPDATE images SET captured_at = x'00' WHERE row = 1",
-        "UPDATE images SET path = x'ff' WHERE row = 1",
-        "UPDATE folders SET path = x'ff'",
-    ],
-)
-def test_a_gallery_with_values_of_another_type_is_refused(place, change):
-    run(place)
-    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
-        database.executescript(change)
-    for use in (lambda: Gallery.open(place / "gallery"), lambda: run(place)):
-        with pytest.raises(ValueError, match=r"other values than numbers and texts") as caught:
-            use()
-        assert "\n" not in str(caught.value)
 
 
 def test_room_for_what_is_new_is_asked_for_before_it_is_encoded(place, monkeypatch):
@@ -415,15 +323,6 @@ def test_room_for_what_is_new_is_asked_for_before_it_is_encoded(place, monkeypat
         assert bool(list(folder.glob("vectors*"))) != told
 
 
-def test_a_gallery_that_sqlite_has_analysed_is_read(place):
-    run(place)
-    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database:
-        database.executescript("ANALYZE")
-        assert database.execute("SELECT count(*) FROM sqlite_stat1").fetchone() > (0,)
-    assert Gallery.open(place / "gallery").count == 10
-    run(place)
-
-
 def test_a_gallery_keeps_the_name_of_its_model_and_not_where_a_link_leads(place):
     (place / "link").symlink_to(place / "model")
     request = Request([place / "imgs"], place / "link")
@@ -431,36 +330,8 @@ def test_a_gallery_keeps_the_name_of_its_model_and_not_where_a_link_leads(place)
     assert Gallery.open(place / "gallery").manifest.model == str(place / "link")
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (("dimension", 13), r"dimension: 13, where the model has 12"),
-        (("length", 7), r"one of 5 at 7 places, where the model has one of 5 at 6"),
-        (("count", 4), r"one of 4 at 6 places"),
-    ],
-)
-def test_sizes_of_a_manifest_are_compared_with_the_model(place, change, told):
-    run(place, both_scores=True)
-    path = place / "gallery/manifest.json"
-    values = json.loads(path.read_text())
-    (values if change[0] == "dimension" else values["codes"]).update([change])
-    path.write_text(json.dumps(values))
-    draw_picture(place / "imgs/new.png", 99)
-    with pytest.raises(ValueError, match=told):
-        run(place, both_scores=True)
-
-
-@pytest.mark.parametrize("exclude", ["[" * 100_000, "{}", "[1]", "x", ""])
-def test_a_gallery_whose_folders_exclude_no_list_is_refused(place, exclude):
-    run(place)
-    with closing(sqlite3.connect(place / "gallery/gallery.sqlite")) as database, database:
-        database.execute("UPDATE folders SET exclude = ?", (exclude,))
-    with pytest.raises(ValueError, match=r"gallery\.sqlite: what is left out of a folder"):
-        run(place)
-
-
 def test_no_file_outside_of_the_folders_is_opened(place):
-    run(place)
+    run_index(place)
     draw_picture(place / "secret.png", 1)
     with Gallery.open(place / "gallery") as gallery:
         first, second, third = gallery.entries(gallery.snapshot.ids_N[:3])

@@ -1,16 +1,19 @@
-"""Queries of all kinds, filters, pages, and the command line on top."""
+"""Queries of all kinds, filters, pages and engines."""
 
-import csv
-import json
 import shutil
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from tiny_gallery import DIMENSION, Stub, draw_folder, draw_picture, save_model
+from tiny_gallery import (
+    DIMENSION,
+    Stub,
+    draw_folder,
+    draw_picture,
+    gallery_of_twelve,
+    save_model,
+    scores_of,
+)
 
 import ubg
 from ubg.calibration import Calibration, calibration_of, write_calibration
@@ -18,30 +21,17 @@ from ubg.search import searcher as module
 from ubg.search import tidying
 from ubg.search.accelerating import build_file, open_file
 from ubg.search.calibration import CALIBRATION
-from ubg.search.command import main
 from ubg.search.engines.contract import Found
 from ubg.search.filters import Filter
-from ubg.search.gallery import Entry, Gallery
+from ubg.search.gallery import Gallery
 from ubg.search.indexing import Request, index
-from ubg.search.labels import Label
-from ubg.search.output import NOBODY, as_csv, as_json, as_table
 from ubg.search.query import Query
-from ubg.search.searcher import Page, Result, Results, Searcher
-from ubg.search.sheet import draw_sheet
+from ubg.search.searcher import Page, Searcher
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A gallery of twelve images, of which two have the same bytes, and its model."""
-    monkeypatch.setattr(ubg, "load", Stub)
-    draw_folder(tmp_path / "imgs", 11)
-    draw_picture(tmp_path / "imgs/cam9/twin.png", 4)
-    labels = {
-        f"cam{n % 3}/{n:03}.png": Label(("night",) if n < 4 else (), str(n % 2)) for n in range(11)
-    }
-    model = save_model(tmp_path)
-    index(tmp_path / "gallery", Request([tmp_path / "imgs"], model, True, labels=labels))
-    return tmp_path
+    return gallery_of_twelve(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -54,15 +44,6 @@ def find(searcher, query, page=None, filter=None):
     return results
 
 
-def scores_of(searcher, vector):
-    """By path, of the first of equal bytes, best first."""
-    gallery = searcher.gallery
-    scores = gallery.snapshot.vectors_ND.astype(np.float64) @ vector
-    paths = [entry.path for entry in gallery.entries(gallery.snapshot.ids_N)]
-    by_score = sorted(zip(-scores, paths, strict=True))
-    return [(path, -score) for score, path in by_score if path != "cam9/twin.png"]
-
-
 def check(results, expected):
     assert [result.entry.path for result in results.results] == [path for path, _ in expected]
     found = [result.score for result in results.results]
@@ -72,7 +53,7 @@ def check(results, expected):
 def test_a_text_finds_by_cosine_and_pages_join(searcher):
     vector = Stub().encode_text(["a red coat"]).numpy()[0]
     results = find(searcher, Query.parse("a red coat"))
-    check(results, scores_of(searcher, vector))
+    check(results, scores_of(searcher.gallery, vector))
     assert results.total == 11
     assert [result.rank for result in results.results] == list(range(1, 12))
     pages = [find(searcher, Query.parse("a red coat"), Page(4, offset)) for offset in (0, 4, 8, 12)]
@@ -120,7 +101,7 @@ def test_parts_are_added_up_by_their_weights(searcher):
         (Query(like=[3]), kept),
         (Query([("a hat", 1)], [picture], [3]), texts[1] + shown + kept),
     ):
-        check(find(searcher, query), scores_of(searcher, vector / np.linalg.norm(vector)))
+        check(find(searcher, query), scores_of(searcher.gallery, vector / np.linalg.norm(vector)))
 
 
 def test_equal_scores_go_to_the_lower_id(place, searcher):
@@ -289,28 +270,6 @@ def test_the_gallerys_own_calibration_goes_before_that_of_the_model(place, searc
         assert (found(False), found(True)) == (cosine, both), changes
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        '{"cosine": [',
-        '{"fingerprint": "x", "images": 1, "cosine": [0.2, 0.1], "both": []}',
-        '{"fingerprint": "x", "images": 1, "cosine": [], "both": [1e999]}',
-    ],
-)
-@pytest.mark.parametrize("name", ["gallery/calibration.json", "model_calibration.json"])
-def test_a_damaged_calibration_is_a_line_that_names_it(place, monkeypatch, name, content):
-    monkeypatch.chdir(place)
-    (place / name).write_text(content)
-    monkeypatch.setattr(sys, "argv", ["ubg", "search", "gallery", "a man"])
-    with pytest.raises(SystemExit, match=rf"^error: .*{name}: cannot be read [^\n]*$"):
-        main()
-
-
-def test_a_model_may_be_named_from_within_its_folder(place, monkeypatch, capsys):
-    monkeypatch.chdir(place / "model")
-    run(monkeypatch, capsys, "search", "../gallery", "a man", "--model", ".")
-
-
 def test_an_engine_finds_the_same_with_what_came_after_it_was_made(place, searcher):
     pytest.importorskip("faiss")
     build_file(searcher.gallery, 1)
@@ -372,185 +331,6 @@ def test_an_engine_is_told_what_may_be_found_only_where_there_is_a_filter(
     wanted = Filter.parse(["camera=1"])
     assert fast.search(queries, Page(4), wanted) == exact.search(queries, Page(4), wanted)
     assert engine.asked[-1] == (5, True)
-
-
-def run(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["ubg", *map(str, arguments)])
-    main()
-    return capsys.readouterr().out
-
-
-def test_the_command_prints_a_table_json_or_csv_and_draws(place, monkeypatch, capsys):
-    def search(*options):
-        return run(monkeypatch, capsys, "search", place / "gallery", "a hat", "--top", 3, *options)
-
-    page = json.loads(search("--json", "--page", 2))
-    assert [result["rank"] for result in page["results"]] == [4, 5, 6]
-    assert page["total"] == 11
-    rows = list(csv.DictReader(search("--csv", "--filter", "tag=night").splitlines()))
-    assert [row["tags"] for row in rows] == ["night"] * 3
-    assert len(search("--sheet", place / "sheet.png").splitlines()) == 4
-    with Image.open(place / "sheet.png") as sheet:
-        assert sheet.width > 300
-    report = run(monkeypatch, capsys, "index", "--gallery", place / "gallery")
-    assert "12 images" in report
-    assert "0 new" in report
-
-
-@pytest.mark.parametrize("nobody", [True, False])
-def test_that_nobody_fits_is_said_in_every_form(place, monkeypatch, capsys, nobody):
-    gallery = Gallery.open(place / "gallery")
-    measured = Calibration(
-        fingerprint=gallery.manifest.fingerprint, images=9, cosine=[0.99 if nobody else -1], both=[]
-    )
-    write_calibration(place / "gallery" / CALIBRATION, measured)
-
-    def search(*options):
-        words = ["ubg", "search", str(place / "gallery"), "a hat", "--top", "3", *options]
-        monkeypatch.setattr(sys, "argv", words)
-        main()
-        return capsys.readouterr()
-
-    share = 1 if nobody else 0
-    table = search("--sheet", str(place / "sheet.png")).out.splitlines()
-    assert (table[0] == NOBODY) == nobody
-    assert f"{100 * share:.1f} %" in table[-1]
-    results = find(Searcher(gallery), Query.parse("a hat"), Page(3)).results
-    title = "Nobody fits: a hat" if nobody else "a hat"
-    draw_sheet(place / "expected.png", title, gallery, results)
-    assert (place / "sheet.png").read_bytes() == (place / "expected.png").read_bytes()
-    table = search("--csv")
-    assert table.err == (f"{NOBODY}\n" if nobody else "")
-    rows = list(csv.DictReader(table.out.splitlines()))
-    assert [float(row["share_without_person"]) for row in rows] == [share] * 3
-    page = search("--json")
-    assert page.err == ""
-    assert json.loads(page.out)["nobody_fits"] is nobody
-
-
-def test_names_of_files_steer_no_terminal_and_no_spreadsheet():
-    path = "=cmd()\x1b[2J\x9b\u202egnp.\U000e0001ä\udc80"
-    folder, tags, twins = "/a\nb", ("@a", "-b"), ("+c", "d")
-    entry = Entry(1, path, folder, 2, 3, 0.0, None, tags, "-7", twins)
-    results = Results([Result(1, 1, -0.5, None, entry)], 1, None)
-    text = as_json("\x1b", results)
-    (found,) = json.loads(text)["results"]
-    assert (found["path"], found["folder"], found["tags"]) == (path, folder, [*tags])
-    (row,) = csv.DictReader(as_csv(results).splitlines())
-    assert row["path"] == r"'=cmd()\x1b[2J\x9b\u202egnp.\U000e0001ä\udc80"
-    assert (row["folder"], row["camera"], row["score"]) == (r"/a\nb", "'-7", "-0.5")
-    assert (row["tags"], row["duplicates"]) == ("'@a;-b", "'+c;d")
-    for lines in (text, as_csv(results), as_table(results)):
-        assert "ä" in lines
-        assert "".join(lines.splitlines()).isprintable()
-        lines.encode()
-
-
-class DrawingStub(Stub):
-    """Reads infrared, pencil and sketches: a query is the sum of its parts."""
-
-    model = SimpleNamespace(normalisations=dict.fromkeys(("nir", "cp", "sk")))
-
-    def encode_query(self, parts):
-        weights = {"text": 1, "nir": 2, "sk": 3, "cp": 4}
-        rows = [
-            weights[kind]
-            * (self.encode_text if kind == "text" else self.encode_image)(items).numpy()
-            for kind, items in parts.items()
-        ]
-        return torch.tensor(self._unit(sum(rows)))
-
-
-@pytest.mark.parametrize(
-    "kinds",
-    [
-        ("sk",),
-        ("nir",),
-        ("cp",),
-        ("text", "nir"),
-        ("text", "sk"),
-        ("text", "cp"),
-        ("nir", "sk", "text"),
-        ("nir", "cp", "sk", "text"),
-    ],
-)
-def test_the_command_takes_drawings_in_any_combination(place, monkeypatch, capsys, kinds):
-    monkeypatch.setattr(ubg, "load", DrawingStub)
-    files = {
-        "sk": place / "imgs/cam0/000.png",
-        "nir": place / "imgs/cam1/001.png",
-        "cp": place / "imgs/cam2/002.png",
-    }
-    options = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
-    parts = {kind: [Image.open(files[kind])] for kind in ("nir", "cp", "sk") if kind in kinds}
-    arguments = [word for kind in parts for word in (options[kind], files[kind])]
-    if "text" in kinds:
-        parts, arguments = parts | {"text": ["a hat"]}, ["a hat", *arguments]
-    out = run(monkeypatch, capsys, "search", place / "gallery", *arguments, "--json")
-    found = [(result["path"], result["score"]) for result in json.loads(out)["results"]]
-    vector = DrawingStub().encode_query(parts).numpy()[0]
-    searcher = Searcher(Gallery.open(place / "gallery"))
-    expected = scores_of(searcher, vector)[:10]
-    assert [path for path, _ in found] == [path for path, _ in expected]
-    np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=2e-6)
-
-
-def test_the_command_takes_pictures_and_images_of_the_gallery(place, monkeypatch, capsys):
-    searcher = Searcher(Gallery.open(place / "gallery"))
-    files = [place / "imgs/cam0/000.png", place / "imgs/cam1/001.png"]
-    shown = Stub().encode_image([Image.open(file) for file in files]).numpy()
-    said = Stub().encode_text(["a hat"]).numpy()[0]
-    kept = searcher.gallery.vectors([3, 5])
-    for arguments, vector in (
-        (["--image", files[0]], shown[0]),
-        (["--image", files[0], "--image", files[1], "--like", 3], shown.sum(0) + kept[0]),
-        (["--like", 3], kept[0]),
-        (["--like", 3, "--like", 5, "--image", files[0]], kept.sum(0) + shown[0]),
-        (["2 * a hat", "--image", files[1]], 2 * said + shown[1]),
-        (["a hat", "--image", files[1], "--like", 5], said + shown[1] + kept[1]),
-    ):
-        options = [*arguments, "--json", "--top", 11]
-        page = json.loads(run(monkeypatch, capsys, "search", place / "gallery", *options))
-        expected = scores_of(searcher, vector / np.linalg.norm(vector))
-        assert [result["path"] for result in page["results"]] == [path for path, _ in expected]
-        scores = [result["score"] for result in page["results"]]
-        np.testing.assert_allclose(scores, [score for _, score in expected], atol=2e-6)
-    assert page["query"] == "a hat"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("search", "none", "a"),
-        ("search", "gallery"),
-        ("search", "gallery", "a", "--page", 0),
-        ("search", "gallery", "a", "--top", 5000),
-        ("search", "gallery", "a", "--filter", "x=1"),
-        ("search", "gallery", "--image", "gallery/manifest.json"),
-        ("search", "gallery", "--like", 77),
-        ("search", "gallery", "a", "--model", "imgs"),
-        ("search", "gallery", "a", "--sheet", "no/such/folder.png"),
-        ("index", "nowhere", "--gallery", "gallery"),
-        ("index", "imgs", "--gallery", "gallery", "--model", "model_generator"),
-        ("index", "imgs", "--gallery", "imgs", "--model", "model"),
-        ("index", "--gallery", "gallery", "--forget", "elsewhere"),
-        ("index", "--gallery", "gallery", "--labels", "nothing.csv"),
-        ("search", "gallery", "a", "--approximate"),
-        ("search", "gallery", "a", "--sketch", "imgs/cam0/000.png"),
-        ("search", "http://127.0.0.1:9", "a"),
-        ("search", "http://127.0.0.1", "a"),
-        ("calibrate", "http://127.0.0.1:9", "--data", "nowhere"),
-        ("accelerate", "gallery", "--recall", 2),
-        ("calibrate", "gallery", "--data", "nowhere"),
-    ],
-)
-def test_a_fault_is_one_line(place, monkeypatch, arguments):
-    monkeypatch.chdir(place)
-    monkeypatch.setattr(sys, "argv", ["ubg", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert str(stop.value).startswith("error: ")
-    assert "\n" not in str(stop.value)
 
 
 def test_a_vector_has_the_dimension_of_the_model(searcher):

@@ -5,31 +5,20 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from tiny_clip_mer import clip_mer_scale, give_updates
+from tiny_clip_mer import save_clip_mer
 from tiny_gallery import draw_folder
-from tiny_models import network_of
-from tiny_trained import save_trained
 
 import ubg
-from ubg.data.text.tokenizers import clip_tokenizer
 from ubg.search.command import main
 from ubg.search.gallery import Gallery
-from ubg.systems.clip_mer.model import build
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A gallery of twelve images, and the model that it was made with."""
-    folder, scale, tokenizer = tmp_path_factory.mktemp("place"), clip_mer_scale(), clip_tokenizer()
-    words = scale.towers.clip_text.model_copy(update={"vocab_size": len(tokenizer)})
-    towers = scale.towers.model_copy(update={"clip_text": words})
-    scale = scale.model_copy(update={"towers": towers})
-    torch.manual_seed(0)
-    model = build(network_of("clip_mer", scale), len(tokenizer), {}).eval()
-    give_updates(model)
-    save_trained(folder / "model", "clip_mer", scale, model, tokenizer)
+    folder = tmp_path_factory.mktemp("place")
+    save_clip_mer(folder / "model")
     draw_folder(folder / "imgs", 12)
     with pytest.MonkeyPatch.context() as patch:
         words = ["ubg", "index", folder / "imgs", "--model", folder / "model"]

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_clip_mer import clip_mer_scale, give_updates
-from tiny_models import HEIGHT, WIDTH, network_of
-from tiny_trained import save_trained
+from tiny_clip_mer import save_clip_mer
+from tiny_models import HEIGHT, WIDTH
 
 import ubg
 from ubg.data.text.tokenizers import clip_tokenizer
-from ubg.systems.clip_mer.model import build
 
 CAPTIONS = ["a man in a red coat", "a woman in a green dress and a hat"]
 
@@ -18,15 +16,8 @@ CAPTIONS = ["a man in a red coat", "a woman in a green dress and a hat"]
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """The model, and where it was saved."""
-    folder, scale, tokenizer = tmp_path_factory.mktemp("models"), clip_mer_scale(), clip_tokenizer()
-    words = scale.towers.clip_text.model_copy(update={"vocab_size": len(tokenizer)})
-    towers = scale.towers.model_copy(update={"clip_text": words})
-    scale = scale.model_copy(update={"towers": towers})
-    torch.manual_seed(0)
-    model = build(network_of("clip_mer", scale), len(tokenizer), {}).eval()
-    give_updates(model)
-    save_trained(folder, "clip_mer", scale, model, tokenizer)
-    return model, folder
+    folder = tmp_path_factory.mktemp("models")
+    return save_clip_mer(folder), folder
 
 
 @pytest.fixture
