@@ -16,7 +16,7 @@ from ubg.data.annotations.table import read_annotations
 from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
-from ubg.runtime.opening import Kind
+from ubg.runtime.opening import Kind, open_file
 
 SIZE = sections.image(height=32, width=16)
 REMEDY = "; replace it, or allow some with image.max_broken"
@@ -81,6 +81,13 @@ def test_bad_content_is_told_and_nothing_is_packed(copied, name):
     assert_refused_by_pack(copied, path, says)
 
 
+@pytest.mark.parametrize("name", CONTENTS)
+def test_bad_content_is_told_alike_of_a_path_a_content_and_a_file(tmp_path, name):
+    path = tmp_path / "x"
+    path.write_bytes(CONTENTS[name][0])
+    pixels_or_one_line(path)
+
+
 @pytest.mark.parametrize("kind", OTHERS)
 def test_what_is_no_file_is_told_and_nothing_is_packed(copied, kind):
     path = copied[1]["image_path"].iloc[-1]
@@ -141,12 +148,15 @@ def test_odd_metadata_are_passed_over_or_told(tmp_path, name, kind):
     pixels_or_one_line(path)
 
 
-def pixels_or_one_line(path):
-    pixels, refused = None, None
+def pixels_or_refusal(source):
     try:
-        pixels = decode_image(path, 8, 4)
+        return decode_image(source, 8, 4), None
     except ValueError as error:
-        refused = error
+        return None, error
+
+
+def pixels_or_one_line(path):
+    pixels, refused = pixels_or_refusal(path)
     if refused is None:
         assert pixels.shape == (8, 4, 3)
         assert pixels.dtype == np.uint8
@@ -155,6 +165,13 @@ def pixels_or_one_line(path):
         assert str(refused).startswith(f"{path}: ")
         assert str(refused).isprintable()
         assert len(str(refused)) < 1_000
+    content, of_content = pixels_or_refusal(path.read_bytes())
+    with open_file(path, Kind.IMAGE) as file:
+        file.read(100)  # as one that hashes it has done
+        opened, of_opened = pixels_or_refusal(file)
+    np.testing.assert_equal([opened, content], [pixels, pixels])
+    assert str(of_opened) == str(refused)
+    assert str(of_content).removeprefix("image") == str(refused).removeprefix(str(path))
 
 
 KINDS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")

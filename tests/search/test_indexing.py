@@ -6,6 +6,7 @@ import sqlite3
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,7 +138,10 @@ def test_broken_files_are_listed_and_read_again_only_when_they_change(place):
     assert counts(run_index(place)) == (12, 0, 0, 0)
     with Gallery.open(place / "gallery") as gallery:
         assert gallery.count == 10
-        assert [path.rsplit("/")[-1] for path, _ in gallery.faults()] == ["broken.jpg", "empty.png"]
+        faults = {Path(path).name: fault for path, fault in gallery.faults()}
+    assert faults.keys() == {"broken.jpg", "empty.png"}
+    assert faults["empty.png"] == "has no bytes"
+    assert faults["broken.jpg"].startswith("is no image of a known format")
     assert counts(run_index(place)) == (0, 0, 0, 12)
     draw_picture(place / "imgs/broken.jpg", 3)
     assert counts(run_index(place)) == (0, 1, 0, 11)

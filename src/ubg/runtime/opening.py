@@ -52,7 +52,8 @@ def open_file(path: Path, kind: Kind, flags: int = 0) -> BufferedReader:
     """A file to read, with more `flags` of `os.open`; raises as `check_file`."""
     check_file(path, kind)
     # What takes the file's place in between is not waited for.
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags), "rb")
+    more = os.O_NONBLOCK | os.O_CLOEXEC | flags
+    return open(path, "rb", opener=lambda path, flags: os.open(path, flags | more))
 
 
 def read_bytes(path: Path, kind: Kind) -> bytes:

@@ -43,10 +43,11 @@ def read_picture(path: Path, height: int, width: int, known_hash: str | None) ->
     try:
         with open_file(path, Kind.IMAGE) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest == known_hash:
-            return Picture(digest)
-        pixels_HWC = decode_image(path, height, width)
-        shown_width, shown_height, captured_at = _facts(path)
+            if digest == known_hash:
+                return Picture(digest)
+            with open_image(file) as image:
+                shown_width, shown_height, captured_at = _facts(image)
+                pixels_HWC = decode_image(image, height, width)
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{path}: ")
         return Picture(digest, fault=" ".join(reason.split())[:300])
@@ -59,12 +60,11 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     return image.size[::-1] if turned else image.size
 
 
-def _facts(path: Path) -> tuple[int, int, str | None]:
+def _facts(image: Image.Image) -> tuple[int, int, str | None]:
     """Width and height upright, and when it was taken; what EXIF says of the place is not read."""
-    with open_image(path) as image:
-        tags = _tags(image)
-        taken = tags.get(ExifTags.Base.DateTimeOriginal) or tags.get(ExifTags.Base.DateTime)
-        return *upright_size(image), _iso_time(taken)
+    tags = _tags(image)
+    taken = tags.get(ExifTags.Base.DateTimeOriginal) or tags.get(ExifTags.Base.DateTime)
+    return *upright_size(image), _iso_time(taken)
 
 
 def _tags(image: Image.Image) -> dict[int, object]:
@@ -75,6 +75,8 @@ def _tags(image: Image.Image) -> dict[int, object]:
 
 
 def _iso_time(taken: object) -> str | None:
+    if taken is None:
+        return None
     try:
         return datetime.strptime(str(taken).strip("\0 "), "%Y:%m:%d %H:%M:%S").isoformat()
     except ValueError:
@@ -89,4 +91,4 @@ def open_picture(path: Path) -> Image.Image:
     """
     with open_image(path) as image:
         width, height = upright_size(image)
-    return Image.fromarray(decode_image(path, height, width))
+        return Image.fromarray(decode_image(image, height, width))

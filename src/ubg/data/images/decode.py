@@ -1,10 +1,11 @@
 """Decoding of an untrusted image file to pixels of a given size."""
 
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from ubg.runtime.opening import Kind, check_file, open_file, read_bytes
+from ubg.runtime.opening import Kind, open_file
 
 MAX_PIXELS = 50_000_000  # with transparency they take a gigabyte while they are decoded
 MAX_SIDE = 2**15
@@ -22,12 +23,14 @@ SCAN_BYTES = 10
 LARGE_PIXELS = 4_000_000
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 
+Source = str | Path | bytes | io.BufferedReader  # the path of a file, its content, or it, opened
+
 # Threads decode in parallel, and decoding an image of `MAX_PIXELS` takes a gigabyte.
 _one_large_at_a_time = threading.Lock()
 
 
 def decode_image(
-    source: str | Path | bytes | Image.Image, height: int, width: int, channels: int = 3
+    source: Source | Image.Image, height: int, width: int, channels: int = 3
 ) -> NDArray[np.uint8]:
     """Pixels, uint8 [height, width, channels], turned upright by EXIF and resized bicubically.
 
@@ -38,9 +41,8 @@ def decode_image(
     Raises:
         ValueError: as `open_image`, or the image is truncated, or a picture holds fractions.
     """
-    if isinstance(source, Image.Image):
-        return _pixels(source, height, width, channels)
-    with open_image(source) as image:
+    opened = nullcontext(source) if isinstance(source, Image.Image) else open_image(source)
+    with opened as image:
         large = image.width * image.height > LARGE_PIXELS
         with _one_large_at_a_time if large else nullcontext():
             return _pixels(image, height, width, channels)
@@ -57,22 +59,32 @@ def read_header(source: str | Path) -> tuple[int, int, str]:
 
 
 @contextmanager
-def open_image(source: str | Path | bytes) -> Iterator[Image.Image]:
+def open_image(source: Source) -> Iterator[Image.Image]:
     """An image file, or its content, of which the header alone has been read.
+
+    A file that `open_file` opened stays open.
 
     Raises:
         ValueError: the file cannot be read, is no image, or is larger than allowed, in bytes,
             pixels, one side, scans of a JPEG, or the time that reading takes; path and reason are
             named. What PIL raises within the block becomes one too.
     """
+    opened: AbstractContextManager[BinaryIO]
+    name = "image" if isinstance(source, bytes) else str(source)
     try:
-        size = len(source) if isinstance(source, bytes) else check_file(Path(source), Kind.IMAGE)
-        if size == 0:
-            raise ValueError("has no bytes")
-        with _content(source) as content:
+        if isinstance(source, bytes):
+            opened = io.BytesIO(source)
+        elif isinstance(source, io.BufferedReader):
+            name, opened = str(source.name), nullcontext(source)
+        else:
+            opened = open_file(Path(source), Kind.IMAGE)
+        with opened as content:
+            if content.seek(0, os.SEEK_END) == 0:
+                raise ValueError("has no bytes")
+            content.seek(0)
             file = io.BufferedReader(_WithinTime(content), 2**16)
             with Image.open(file, formats=FORMATS) as image:
-                _check_size(image, source, size)
+                _check_size(image, content)
                 yield image
                 return
     except Image.UnidentifiedImageError:
@@ -82,14 +94,8 @@ def open_image(source: str | Path | bytes) -> Iterator[Image.Image]:
     except Exception as error:
         # What PIL raises on damaged files is not the same in any two formats.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        reason = reason.removeprefix(f"{source!s}: ")[:300]
-    raise ValueError(f"{'image' if isinstance(source, bytes) else source}: {reason}")
-
-
-def _content(source: str | Path | bytes) -> BinaryIO:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    return open_file(Path(source), Kind.IMAGE)
+        reason = reason.removeprefix(f"{name}: ")[:300]
+    raise ValueError(f"{name}: {reason}")
 
 
 class _WithinTime(io.RawIOBase):
@@ -120,18 +126,21 @@ class _WithinTime(io.RawIOBase):
         return self.file.tell()
 
 
-def _check_size(image: Image.Image, source: str | Path | bytes, size: int) -> None:
+def _check_size(image: Image.Image, content: BinaryIO) -> None:
     pixels, sides = image.width * image.height, f"{image.width}x{image.height}"
     if pixels > MAX_PIXELS:
         raise ValueError(f"has {sides} pixels, more than {MAX_PIXELS:,}")
     if max(image.size) > MAX_SIDE:
         raise ValueError(f"has {sides} pixels, more than {MAX_SIDE:,} on a side")
     # Each scan goes through all pixels, and takes a few bytes at least.
+    read = content.tell()
+    size = content.seek(0, os.SEEK_END)
     if image.format == "JPEG" and pixels * (size // SCAN_BYTES) > MAX_WORK:
-        content = source if isinstance(source, bytes) else read_bytes(Path(source), Kind.IMAGE)
-        scans = content.count(b"\xff\xda")
+        content.seek(0)
+        scans = content.read().count(b"\xff\xda")
         if pixels * scans > MAX_WORK:
             raise ValueError(f"has {scans:,} scans of {pixels:,} pixels; save it anew")
+    content.seek(read)
 
 
 def _pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.uint8]:
