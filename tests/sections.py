@@ -210,6 +210,7 @@ def vqgan_fit(**changes: Any) -> VqganFit:
     defaults = {
         "patch": 1,
         "seed": 0,
+        "identities": None,
         "perceptual": None,
         "discriminator": None,
         "checkpoint_seconds": 30.0,

@@ -35,7 +35,8 @@ class VqganFit(Section):
 
     Squares of `patch` pixels are folded into channels before the first convolution, and every
     multiplier but the first halves the grid. `seed` is independent of the experiment's seed: the
-    codes stay the same when that changes.
+    codes stay the same when that changes. It sees the images of so many `identities` of the
+    training split, the first that `labelled_identities` keeps, or of all.
     """
 
     codes: Annotated[int, Field(ge=2, le=65536)]
@@ -47,6 +48,7 @@ class VqganFit(Section):
     blocks: Annotated[int, Field(ge=1, le=16)]
     patch: Literal[1, 2, 4, 8, 16]
     seed: Count
+    identities: Positive | None
     steps: Positive
     batch_size: Positive
     lr: PositiveFloat

@@ -6,7 +6,9 @@ import pandas as pd
 SEED = 0  # the same identities whatever the seed of the run
 
 
-def with_labels(table: pd.DataFrame, identities: int | None) -> pd.DataFrame:
+def with_labels(
+    table: pd.DataFrame, identities: int | None, param: str = "labelled_identities"
+) -> pd.DataFrame:
     """The annotations without the training rows of all but so many identities.
 
     Those kept are the first ones of a fixed permutation, so that a smaller number of them is
@@ -15,6 +17,7 @@ def with_labels(table: pd.DataFrame, identities: int | None) -> pd.DataFrame:
     Args:
         table: of all splits.
         identities: to keep; None keeps all.
+        param: that says so, for the message.
 
     Raises:
         ValueError: there are fewer in training.
@@ -25,7 +28,7 @@ def with_labels(table: pd.DataFrame, identities: int | None) -> pd.DataFrame:
     pids = np.unique(table.loc[in_training, "pid"].to_numpy(np.int64))
     if identities > len(pids):
         raise ValueError(
-            f"labelled_identities: {identities} is more than the {len(pids)} identities of the "
+            f"{param}: {identities} is more than the {len(pids)} identities of the "
             "training split; make it smaller, or null for all"
         )
     kept = np.random.default_rng(SEED).permutation(pids)[:identities]

@@ -17,8 +17,11 @@ from conftest import write_cuhk_miniature
 from PIL import Image
 
 from ubg.data.images.image_pack import ImagePack
+from ubg.data.prepared import PREPARED, load_prepared
 from ubg.params import load_params
 from ubg.runtime.locks import locked
+from ubg.training.labelled import with_labels
+from ubg.vqgan.fit import make
 from ubg.vqgan.fit.make import make_vqgan
 from ubg.vqgan.model.folder import load_vqgan
 from ubg.vqgan.model.taming import read_config
@@ -33,6 +36,7 @@ FIT = {
     "blocks": 1,
     "patch": 8,
     "seed": 0,
+    "identities": None,
     "steps": 12,
     "batch_size": 4,
     "lr": 1e-3,
@@ -135,6 +139,27 @@ def test_killed_and_rerun_equals_uninterrupted(project):
         assert "resuming from" in output
     assert results(project) == expected
     assert not list((project / "checkpoints").iterdir())
+
+
+def test_it_sees_the_images_of_so_many_identities_alone(project, monkeypatch):
+    choose(project, {"fit": FIT | {"identities": 2}})
+    monkeypatch.chdir(project)
+    seen = []
+
+    def fit(model, read, count, *_):
+        seen.extend(read(np.arange(count)))
+
+    monkeypatch.setattr(make, "fit", fit)
+    make_vqgan(load_params())
+    results(project)
+    kept = with_labels(load_prepared(PREPARED), 2).query("split == 'train'")
+    assert kept["pid"].nunique() == 2
+    pack = ImagePack(Path("data/images"))
+    np.testing.assert_array_equal(seen, pack.read(pack.row_of(kept["image_id"].unique())))
+
+    choose(project, {"fit": FIT | {"identities": 1000}})
+    with pytest.raises(ValueError, match=r"^vqgan\.fit\.identities: 1000 is more than the \d+ ide"):
+        make_vqgan(load_params())
 
 
 def published(project: Path) -> dict:

@@ -18,6 +18,7 @@ from ubg.runtime.files import (
     write_json,
 )
 from ubg.runtime.pipeline import declared_inputs
+from ubg.training.labelled import with_labels
 from ubg.vqgan.fit.quality import draw_reconstructions, measure
 from ubg.vqgan.fit.steps import fit
 from ubg.vqgan.model.architecture import Architecture
@@ -40,6 +41,8 @@ def make_vqgan(params: Params) -> None:
     """
     chosen = params.preset.vqgan
     table, pack = load_prepared(PREPARED), ImagePack(IMAGES)
+    if chosen.fit is not None:
+        table = with_labels(table, chosen.fit.identities, "vqgan.fit.identities")
     rows = {
         split: pack.row_of(np.intersect1d(of_split["image_id"], pack.image_ids))
         for split, of_split in table.groupby("split")
