@@ -181,6 +181,60 @@ def test_an_unknown_or_absent_system_is_refused(run, arguments, monkeypatch, cap
     assert "system" in capsys.readouterr().err
 
 
+PRINTS = """
+import sys
+from ubg.runtime.cli import run_script
+
+def stage():
+    sys.stdin.read()
+    for _ in range({lines}):
+        print("a line")
+
+run_script(stage)
+"""
+
+
+def printing(lines, output):
+    """A stage that prints some lines once its input has ended."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PRINTS.format(lines=lines)],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        | {"PYTHONPATH": str(SOURCE)},
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])  # told as it ends, and in the middle
+def test_a_reader_that_has_left_is_no_error(lines):
+    process = printing(lines, subprocess.PIPE)
+    process.stdout.close()
+    assert process.communicate()[1] == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_an_output_that_takes_no_more_is_one_line(lines):
+    with Path("/dev/full").open("w") as full:
+        process = printing(lines, full)
+        _, told = process.communicate()
+    assert told.startswith(b"error: No space left on device; free some space")
+    assert (process.returncode, told.count(b"\n")) == (1, 1)
+
+
+def test_another_pipe_that_breaks_is_an_error(monkeypatch):
+    def stage():
+        raise BrokenPipeError(32, "x")
+
+    monkeypatch.setattr(sys, "argv", ["stage.py"])
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    with Path(os.devnull).open("w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(SystemExit, match=r"^error: Broken pipe; "):
+            run_stage("A stage.", stage)
+
+
 STOPPED_WHILE_IT_EXITS = """
 import atexit, os, signal
 from ubg.runtime.cli import exit_cleanly

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -121,6 +124,28 @@ def test_names_of_files_steer_no_terminal_and_no_spreadsheet():
         assert "ä" in lines
         assert "".join(lines.splitlines()).isprintable()
         lines.encode()
+
+
+COMMAND = """
+import ubg
+from tiny_gallery import Stub
+from ubg.search.command import main
+ubg.load = Stub
+main()
+"""
+
+
+def test_a_reader_that_has_left_is_no_error(place):
+    """As `| head -1`, here before the first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", COMMAND, "search", place / "gallery", "a hat"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 class DrawingStub(Stub):

@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import select
 import signal
 import sys
 import threading
@@ -59,12 +60,13 @@ def exit_cleanly(stage: Callable[[], None]) -> None:
     """Run `stage`; what ends it early is told in one line, with the status that shells expect.
 
     A ValueError, which says what is wrong with the input, or an error of the system gives 1, Ctrl-C
-    130, SIGTERM 143. DVC removes the outputs of a stage before it runs it, and does not bring them
-    back.
+    130, SIGTERM 143. A reader of standard output that has left, as `| head` does, gives 141 without
+    a line. DVC removes the outputs of a stage before it runs it, and does not bring them back.
     """
     _end_on_signals()
     try:
         stage()
+        print(end="", flush=True)  # here, where it may fail, and not as the interpreter exits
     except ValueError as error:
         sys.exit(f"error: {error}{_restore()}")
     except KeyboardInterrupt as stop:
@@ -74,6 +76,10 @@ def exit_cleanly(stage: Callable[[], None]) -> None:
             print(f"\nstopped by {kind.name}; {RERUN}{_restore()}", file=sys.stderr)
         sys.exit(128 + kind)
     except Exception as error:
+        nobody_reads = isinstance(error, BrokenPipeError) and _reader_has_left()
+        _drop_unwritten()
+        if nobody_reads:
+            sys.exit(128 + signal.SIGPIPE)
         line = told_in_one_line(error)
         if line is None:
             raise
@@ -111,6 +117,21 @@ def _die_on_signals() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             if callable(signal.getsignal(number)):
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _reader_has_left() -> bool:
+    """Whether standard output is a pipe that nobody reads; else it was another pipe that broke."""
+    output = select.poll()
+    output.register(sys.stdout, 0)  # a pipe without a reader is reported unasked
+    return any(event & select.POLLERR for _, event in output.poll(0))
+
+
+def _drop_unwritten() -> None:
+    """What standard output does not take would be told of once more while the interpreter exits."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _restore() -> str:

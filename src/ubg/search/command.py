@@ -30,6 +30,8 @@ def main() -> None:
     def run() -> None:
         try:
             arguments.run(arguments)
+        except BrokenPipeError:
+            raise
         except OSError as error:  # a full disk, a folder that may not be written
             where = f"{error.filename}: " if error.filename else ""
             raise ValueError(f"{where}{error.strerror or error}") from None
