@@ -36,7 +36,10 @@ SPOILT = (
 )
 
 
-@pytest.fixture(scope="module", params=["irra", "phase1", "phase2", "phase3", "phase4"])
+@pytest.fixture(
+    scope="module",
+    params=["irra", "phase1", "phase2", "phase3", "phase4", "clip_mer", "t2i_reid"],
+)
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / request.param
     scale = load_params().preset.model_copy(update={"image": sections.image(height=64, width=32)})
