@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 import sections
@@ -152,6 +153,39 @@ def test_a_checkpoint_that_names_no_normalisation_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"does not say by what mean.*preprocessor_config.json"):
         vision_tower(tmp_path)
     clip_text(text, JOINT, 77, "sdpa")
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "processor_config.json"])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"image_processor": None}, "does not say by what mean"),
+        ({"image_processor": []}, "does not say by what mean"),
+        ({"image_processor": "CLIP", "image_mean": MEAN}, "does not say by what mean"),
+        ({"image_processor": {"image_mean": None}}, "does not say by what mean"),
+        ({"image_mean": 0.5, "image_std": STD}, "names 0.5 as mean"),
+        ({"image_mean": {"0": 0.5}, "image_std": STD}, "names {'0': 0.5} as mean"),
+        ({"image_mean": MEAN, "image_std": [*STD, 0.5]}, "as mean or deviation"),
+        ({"image_mean": MEAN, "image_std": [0.5, "0.5", 0.5]}, "as mean or deviation"),
+        ({"image_mean": MEAN, "image_std": [0.5, None, 0.5]}, "as mean or deviation"),
+        ({"image_mean": MEAN, "image_std": [0.5, True, 0.5]}, "as mean or deviation"),
+        ({"image_mean": MEAN, "image_std": [0.5, 0, 0.5]}, "as mean or deviation"),
+        ({"image_mean": MEAN, "image_std": [0.5, 10**400, 0.5]}, "as mean or deviation"),
+        ({"image_mean": MEAN, "image_std": ["x" * 10**4] * 3}, "as mean or deviation"),
+        ([MEAN, STD], "is not a JSON object"),
+        (None, "is not a JSON object"),
+        ("mean", "is not a JSON object"),
+    ],
+)
+def test_a_normalisation_of_wrong_types_is_refused_in_one_line(tmp_path, name, values, told):
+    checkpoints.transformers_clip(tmp_path)
+    (tmp_path / "preprocessor_config.json").unlink()
+    (tmp_path / name).write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=re.escape(told)) as caught:
+        vision_tower(tmp_path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message.replace(str(tmp_path), "")) < 500
 
 
 def test_a_hub_name_is_read_from_the_cache_when_offline(tmp_path, monkeypatch):

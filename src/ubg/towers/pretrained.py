@@ -217,7 +217,7 @@ def _three(values: Any, source: str) -> list[float]:
     if (
         not isinstance(values, list)
         or len(values) != 3
-        or not all(isinstance(value, int | float) and 0 < value < 256 for value in values)
+        or not all(type(value) in (int, float) and 0 < value < 256 for value in values)
     ):
         found = repr(values)[:80]
         raise ValueError(
