@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,6 +72,19 @@ def test_killed_and_drawn_again_is_the_same(folder, tmp_path):
     make_drawn_foils(PARAMS, DATASET, tmp_path / "foils")
     assert files(tmp_path / "foils") == files(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["foils"]
+
+
+def test_room_for_what_may_be_drawn_is_asked_for_first(folder, tmp_path, monkeypatch):
+    """A picture of each person, and of a twin for each case, at most."""
+    wanted = (PARAMS.persons + len(KINDS) * PARAMS.cases_per_kind) * 10_000
+    written = sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
+    assert wanted / 10 < written < wanted
+    for free, told in ((wanted - 1, True), (wanted, False)):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr("ubg.runtime.files.shutil.disk_usage", lambda path, usage=usage: usage)
+        with pytest.raises(ValueError, match="free some space") if told else nullcontext():
+            make_drawn_foils(PARAMS, DATASET, tmp_path / "foils")
+        assert (tmp_path / "foils").exists() != told
 
 
 def test_cases_name_pictures_that_are_there_and_no_other(folder):

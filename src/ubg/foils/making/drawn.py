@@ -8,9 +8,10 @@ from pathlib import Path
 from ubg.foils.cases import Case, image_path, write_cases
 from ubg.foils.making.twins import KINDS, Drawn, Person, Twin, draw_twins
 from ubg.params import Foils, SynthPedes
-from ubg.runtime.files import replace_folder
+from ubg.runtime.files import replace_folder, require_space
 from ubg.runtime.pool import mapper
 from ubg.runtime.progress import progress_bar
+from ubg.synthpedes.generate import BYTES_OF_IMAGE
 from ubg.synthpedes.identities import (
     Identity,
     draw_identity,
@@ -43,7 +44,12 @@ def make_drawn_foils(
 
     Returns:
         How many cases there are of each kind.
+
+    Raises:
+        ValueError: there is no room for it on the disk.
     """
+    most = params.persons + len(KINDS) * params.cases_per_kind  # pictures, a twin for each case
+    require_space(output, most * BYTES_OF_IMAGE)
     taken = attributes_of_dataset(dataset)
     persons = draw_persons(params, taken)
     cases: list[Case] = []
