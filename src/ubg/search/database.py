@@ -123,8 +123,8 @@ def check_types(database: sqlite3.Connection, gallery: Path) -> None:
     """
     for table in ("folders", "images", "state"):
         columns = database.execute(f"PRAGMA table_info({table})").fetchall()
-        others = " OR ".join(
-            f"typeof({name}) NOT IN ('{kind.lower()}', '{kind.lower() if required else 'null'}')"
+        others = " OR ".join(  # NOT IN takes 1.6 times as long
+            f"typeof({name}) != '{kind.lower()}'" + ("" if required else f" AND {name} IS NOT NULL")
             for _, name, kind, required, *_ in columns
         )
         if table == "images":  # what was indexed has a size and a hash
