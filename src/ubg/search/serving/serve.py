@@ -12,6 +12,7 @@ import uvicorn
 from ubg.search.query import Query
 from ubg.search.searcher import Page
 from ubg.search.serving.app import guarded
+from ubg.search.serving.connections import PatientProtocol
 from ubg.search.serving.guard import Rules
 from ubg.search.serving.library import Broken, Library
 from ubg.search.serving.messages import MAX_BODY
@@ -61,13 +62,12 @@ def server_config(library: Library, rules: Rules) -> uvicorn.Config:
     """How the server runs: it says nothing of itself, believes no proxy and keeps no log."""
     return uvicorn.Config(
         guarded(library, rules),
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=256,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=16 * 1024,
