@@ -193,7 +193,17 @@ def test_a_time_may_be_a_day(tmp_path, monkeypatch, since, until, passes):
 
 @pytest.mark.parametrize(
     "term",
-    ["camera", "x=1", "from=yesterday", "min_height=-1", "path=" + "*a" * 9, "tag=" + "x" * 600],
+    [
+        "camera",
+        "x=1",
+        "from=yesterday",
+        "to=2024-13",
+        "from=2024-02-30",
+        "to=2024-05-01T25",
+        "min_height=-1",
+        "path=" + "*a" * 9,
+        "tag=" + "x" * 600,
+    ],
 )
 def test_a_filter_that_makes_no_sense_is_refused(term):
     with pytest.raises(ValueError, match="filter"):
@@ -219,8 +229,11 @@ def test_a_query_that_makes_no_sense_is_refused(parts):
 def test_parts_that_cancel_out_and_ids_of_nobody_are_refused(searcher):
     with pytest.raises(ValueError, match="cancel"):
         searcher.encode([Query([("a", 1), ("a", -1)])])
-    with pytest.raises(ValueError, match="not in the gallery"):
-        searcher.encode([Query(like=[99])])
+    for id in (99, -1, 10**30):
+        with pytest.raises(ValueError, match="not in the gallery"):
+            searcher.encode([Query(like=[id])])
+        with pytest.raises(ValueError, match="not in the gallery"):
+            searcher.gallery.entry(id)
 
 
 def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
@@ -235,6 +248,9 @@ def test_results_say_how_usual_a_score_is_without_the_person(place, searcher):
         shares = [result.share_without_person for result in results.results[:2]]
         assert shares == [0.75 if nobody else 0.25, 1]
     assert find(Searcher(searcher.gallery), Query(like=[1])).nobody_fits is None
+    nothing = find(Searcher(searcher.gallery), Query.parse("a"), filter=Filter(path="no such"))
+    assert nothing.total == 0
+    assert nothing.nobody_fits is None
     assert searcher.calibration is None
 
 

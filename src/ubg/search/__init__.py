@@ -14,9 +14,10 @@ What others build on, the HTTP server among them (each name is in the module tha
                                                   is a link, or is no image any more
         .changed() -> bool                        whether a writer has committed since
         .facets() -> Facets                       .cameras, .tags, .folders, each sorted, for menus
-    gallery.Entry(id, path, folder, width, height, modified, captured_at, tags, camera, duplicates)
+    gallery.Entry(id, path, folder, width, height, modified, hash, captured_at, tags, camera,
+                  duplicates)
         path: below the folder, with "/"; folder: absolute; modified: seconds since the epoch;
-        captured_at: "2024-05-01T12:30:00" or None; tags: tuple; camera: str or None;
+        hash: SHA-256; captured_at: "2024-05-01T12:30:00" or None; tags: tuple; camera: str or None;
         duplicates: folder/path of the other images of the same bytes
 
     query.Query(texts=(("a red coat", 1.0), ("a hat", -0.5)), images=(PIL.Image, ..), like=(id, ..),
@@ -36,7 +37,8 @@ What others build on, the HTTP server among them (each name is in the module tha
         .search(encoded, page=Page(top=20, offset=0), filter=None) -> list[Results]
             one per query; exact; the same whatever else is searched at the same time
     searcher.Results(results, total, nobody_fits)
-        total: images that pass the filter, duplicates folded; nobody_fits: None without calibration
+        total: images that pass the filter, duplicates folded; nobody_fits: None where nothing
+        was found or there is no calibration
     searcher.Result(rank, id, score, share_without_person, entry)
         share_without_person: of validation queries whose person was not in the gallery, the share
         with a best score as high; 0 to 1; None without calibration, or where the query is not one

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 MAX_TERMS, MAX_LENGTH = 32, 500
@@ -37,7 +38,7 @@ class Filter:
     def __post_init__(self) -> None:
         for name in ("captured_from", "captured_to"):
             time = getattr(self, name)
-            if time is not None and not _DAY.fullmatch(time):
+            if time is not None and not _is_time(time):
                 raise ValueError(
                     f"filter: {time!r} is no time; write 2024-05-01 or 2024-05-01T12:30"
                 )
@@ -114,6 +115,16 @@ class Filter:
             conditions.append(("images.height >= ?", (self.min_height,)))
         text = " AND ".join(condition for condition, _ in conditions)
         return text, tuple(value for _, values in conditions for value in values)
+
+
+def _is_time(text: str) -> bool:
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text + "2000-01-01T00:00:00"[len(text) :])
+    except ValueError:
+        return False
+    return True
 
 
 _SINGLE = ("path", "from", "to", "min_height")

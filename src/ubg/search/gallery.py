@@ -13,7 +13,7 @@ from PIL import Image
 
 from ubg.data.images.decode import decode_image, open_image
 from ubg.runtime.opening import Kind, open_file
-from ubg.search.database import check_types, reading
+from ubg.search.database import MAX_ID, check_types, reading
 from ubg.search.filters import Filter
 from ubg.search.manifest import Manifest, read_manifest
 from ubg.search.picture import upright_size
@@ -33,6 +33,7 @@ class Entry:
         width: in pixels, upright.
         height: as `width`.
         modified: seconds since the epoch.
+        hash: SHA-256 of its bytes.
         captured_at: by EXIF, as "2024-05-01T12:30:00".
         tags: of the table given to the indexing.
         camera: as `tags`.
@@ -45,6 +46,7 @@ class Entry:
     width: int
     height: int
     modified: float
+    hash: str
     captured_at: str | None
     tags: tuple[str, ...]
     camera: str | None
@@ -233,13 +235,19 @@ class Gallery:
         """
         vectors_ND = np.empty((len(ids), self.manifest.dimension), np.float32)
         for place, id in enumerate(ids):
+            if not 0 <= id <= MAX_ID:
+                raise _unknown(id)
             rows = self.snapshot.rows_of(np.array([id], np.int64))
             if len(rows) == 0:
-                raise ValueError(f"image {id}: is not in the gallery; name one of a result")
+                raise _unknown(id)
             vectors_ND[place] = self.snapshot.vectors_ND[rows[0]]
         if self.manifest.vectors == "float16":  # whose rounding moves the length
             vectors_ND /= np.linalg.norm(vectors_ND, axis=1, keepdims=True)
         return vectors_ND
+
+
+def _unknown(id: int) -> ValueError:
+    return ValueError(f"image {id}: is not in the gallery; name one of a result")
 
 
 def _read_snapshot(path: Path, manifest: Manifest) -> Snapshot:
@@ -279,6 +287,8 @@ def _read_snapshot(path: Path, manifest: Manifest) -> Snapshot:
 
 
 def _read_entry(database: sqlite3.Connection, id: int) -> Entry:
+    if not 0 <= id <= MAX_ID:
+        raise _unknown(id)
     row = database.execute(
         "SELECT images.path, folders.path, width, height, modified_ns, captured_at, tags, camera, "
         "hash FROM images JOIN folders ON folders.id = folder WHERE images.id = ? AND fault IS "
@@ -286,7 +296,7 @@ def _read_entry(database: sqlite3.Connection, id: int) -> Entry:
         (id,),
     ).fetchone()
     if row is None:
-        raise ValueError(f"image {id}: is not in the gallery; name one of a result")
+        raise _unknown(id)
     path, folder, width, height, modified_ns, captured_at, tags, camera, digest = row
     twins = database.execute(
         "SELECT folders.path || '/' || images.path FROM images JOIN folders ON folders.id = folder "
@@ -301,6 +311,7 @@ def _read_entry(database: sqlite3.Connection, id: int) -> Entry:
         width=width,
         height=height,
         modified=modified_ns / 1e9,
+        hash=digest,
         captured_at=captured_at,
         tags=_split(tags),
         camera=camera,

@@ -67,7 +67,7 @@ class Results:
         results: best first.
         total: images that pass the filter, duplicates folded.
         nobody_fits: whether the best score of all is one that is usual without the person; None
-            where that is not known.
+            where that is not known, or nothing passes the filter.
     """
 
     results: list[Result]
@@ -284,9 +284,8 @@ class Searcher:
             share = None if calibration is None else calibration.share(score, self.both_scores)
             results.append(Result(page.offset + place + 1, entry.id, score, share, entry))
         nobody_fits = None
-        if calibration is not None:
-            best = float(scores[0]) if len(scores) else -np.inf
-            nobody_fits = calibration.share(best, self.both_scores) > USUAL
+        if calibration is not None and len(scores):
+            nobody_fits = calibration.share(float(scores[0]), self.both_scores) > USUAL
         return Results(results, total, nobody_fits)
 
 

@@ -186,6 +186,8 @@ def test_thumbnails_are_small_jpegs_without_what_the_file_said(client, root):
         response = client.get(image[name])
         assert response.headers["content-type"] == "image/jpeg"
         assert "private" in response.headers["cache-control"]
+        for other in (image[name].partition("?")[0], image[name][:-1]):  # another gallery's, maybe
+            assert client.get(other).headers["cache-control"] == "no-store"
         shown = Image.open(io.BytesIO(response.content))
         assert shown.size == size
         assert b"somebody" not in response.content

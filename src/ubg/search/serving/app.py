@@ -10,18 +10,19 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from ubg.search.database import MAX_ID
 from ubg.search.serving.batching import Busy
 from ubg.search.serving.desk import Desk
 from ubg.search.serving.guard import COOKIE, Guard, Rules, same
 from ubg.search.serving.library import Broken, Library, reading_gallery
 from ubg.search.serving.messages import (
-    MAX_ID,
     Answer,
     Fault,
     Found,
     Question,
     Summary,
     Token,
+    version_of,
 )
 from ubg.search.serving.pictures import PICTURE, THUMBNAIL, jpeg
 
@@ -134,22 +135,25 @@ def _serve_gallery(app: FastAPI, library: Library) -> None:
             raise HTTPException(404, str(error)) from None
 
     @app.get("/api/images/{id}/thumbnail", response_class=Response, responses=_JPEG)
-    def thumbnail(id: Id) -> Response:
-        """The image, small, as a JPEG."""
-        return _picture(library, id, THUMBNAIL)
+    def thumbnail(id: Id, v: str = "") -> Response:
+        """The image, small, as a JPEG; of a version `v` it may be kept."""
+        return _picture(library, id, v, THUMBNAIL)
 
     @app.get("/api/images/{id}/picture", response_class=Response, responses=_JPEG)
-    def picture(id: Id) -> Response:
+    def picture(id: Id, v: str = "") -> Response:
         """The image, large, as a JPEG, drawn anew: nothing else of the file is given."""
-        return _picture(library, id, PICTURE)
+        return _picture(library, id, v, PICTURE)
 
 
-def _picture(library: Library, id: int, size: tuple[int, int]) -> Response:
+def _picture(library: Library, id: int, version: str, size: tuple[int, int]) -> Response:
+    gallery = library.current().gallery
     try:
-        content = jpeg(library.current().gallery.open_image(id), size)
+        content = jpeg(gallery.open_image(id), size)
+        # Another gallery has another image of this id, at the same address.
+        keep = version == version_of(gallery.entry(id))
     except ValueError as error:
         raise HTTPException(404, str(error)) from None
-    kept = {"cache-control": f"private, max-age={DAY}"}
+    kept = {"cache-control": f"private, max-age={DAY}"} if keep else {}
     return Response(content, media_type="image/jpeg", headers=kept)
 
 

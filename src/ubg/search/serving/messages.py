@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from PIL import Image
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ubg.search.database import MAX_ID
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry
 from ubg.search.query import MAX_TEXT_LENGTH, Query
@@ -17,7 +18,6 @@ MAX_IMAGES = 4
 MAX_CHOICES = 32
 MAX_STARS = 4  # a pattern of many takes forever to fail
 MAX_TOP = 200
-MAX_ID = 2**63 - 1
 MAX_BASE64 = UPLOAD_BYTES * 4 // 3 + 4 * MAX_IMAGES  # of all pictures of a query together
 MAX_BODY = 16 * 2**20  # what is left is for the rest of a query
 
@@ -163,7 +163,7 @@ class Found(BaseModel):
     def of(cls, entry: Entry) -> "Found":
         """The image of an entry; the addresses of its pictures change when the file does."""
         address = f"/api/images/{entry.id}"
-        version = f"?v={int(entry.modified)}"
+        version = f"?v={version_of(entry)}"
         return cls(
             id=entry.id,
             path=entry.path,
@@ -177,6 +177,11 @@ class Found(BaseModel):
             thumbnail=f"{address}/thumbnail{version}",
             picture=f"{address}/picture{version}",
         )
+
+
+def version_of(entry: Entry) -> str:
+    """What changes with the content of an image, and from gallery to gallery."""
+    return entry.hash[:16]
 
 
 class Match(BaseModel):
@@ -210,7 +215,7 @@ class Answer(BaseModel):
     Attributes:
         total: images that pass the filter.
         nobody_fits: whether the best score is no better than that of a stranger; null where this
-            was not measured.
+            was not measured, or nothing passes the filter.
         seconds: what the search took, waiting included.
     """
 
