@@ -173,8 +173,8 @@ def compare_second_run(model: Path, folder: Path, count: int = 100_000) -> None:
     with writing(gallery) as database:
         database.execute("INSERT INTO folders VALUES (1, ?, '[]', 0)", (str(crops.resolve()),))
         database.executemany(
-            "INSERT INTO images(folder, path, size, modified_ns, hash, row) VALUES "
-            "(1, ?, ?, ?, ?, ?)",
+            "INSERT INTO images(folder, path, size, modified_ns, hash, row, width, height) VALUES "
+            "(1, ?, ?, ?, ?, ?, 64, 192)",
             (
                 (found.path, found.size, found.modified_ns, f"{row:064x}", row)
                 for row, found in enumerate(walk(crops, ()).files)
