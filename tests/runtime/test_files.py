@@ -141,7 +141,9 @@ def test_fingerprint_ignores_the_order_of_keys_only():
 
 def test_a_long_run_without_room_is_refused_before_it_begins(tmp_path, monkeypatch):
     require_space(tmp_path / "new" / "out", 1000)
-    with pytest.raises(ValueError, match=r"out: needs 1,048,576,000 MiB on the disk, which has "):
+    with pytest.raises(
+        ValueError, match=r"out: needs 1,099,511,627,776,000 bytes on the disk, which has "
+    ):
         require_space(tmp_path / "out", 1_048_576_000 * 2**20)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ValueError, match=rf"cannot be written, {tmp_path} is read-only"):

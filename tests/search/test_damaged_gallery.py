@@ -1,5 +1,6 @@
 """A gallery that is damaged, or that a stranger made, is refused in a line."""
 
+import errno
 import json
 import sqlite3
 from contextlib import closing
@@ -7,6 +8,7 @@ from contextlib import closing
 import pytest
 from tiny_gallery import draw_picture, folder_and_model, run_index
 
+from ubg.search.database import writing
 from ubg.search.gallery import Gallery
 
 
@@ -40,6 +42,22 @@ def test_damage_is_said_in_a_line(place):
     (place / "gallery/manifest.json").write_text('{"format": 2}')
     with pytest.raises(ValueError, match=r"manifest\.json"):
         Gallery.open(place / "gallery")
+
+
+def test_a_full_disk_is_no_damage(place):
+    run_index(place)
+
+    def fill():
+        with writing(place / "gallery") as database:
+            (pages,) = database.execute("PRAGMA page_count").fetchone()
+            database.execute(f"PRAGMA max_page_count = {pages}")
+            database.execute("INSERT INTO folders VALUES (NULL, ?, '[]', 0)", ("x" * 9999,))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill()
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(place / "gallery/gallery.sqlite")
+    assert Gallery.open(place / "gallery").facets().folders == [str(place / "imgs")]
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"

@@ -3,16 +3,21 @@
 import csv
 import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_gallery import Stub, gallery_of_twelve, scores_of
+from tiny_gallery import Stub, draw_picture, gallery_of_twelve, scores_of
 
 import ubg
 from ubg.calibration import Calibration, write_calibration
@@ -111,7 +116,7 @@ def test_that_nobody_fits_is_said_in_every_form(place, monkeypatch, capsys, nobo
 def test_names_of_files_steer_no_terminal_and_no_spreadsheet():
     path = "=cmd()\x1b[2J\x9b\u202egnp.\U000e0001ä\udc80"
     folder, tags, twins = "/a\nb", ("@a", "-b"), ("+c", "d")
-    entry = Entry(1, path, folder, 2, 3, 0.0, None, tags, "-7", twins)
+    entry = Entry(1, path, folder, 2, 3, 0.0, "", None, tags, "-7", twins)
     results = Results([Result(1, 1, -0.5, None, entry)], 1, None)
     text = as_json("\x1b", results)
     (found,) = json.loads(text)["results"]
@@ -230,6 +235,7 @@ def test_the_command_takes_pictures_and_images_of_the_gallery(place, monkeypatch
         ("search", "gallery", "a", "--filter", "x=1"),
         ("search", "gallery", "--image", "gallery/manifest.json"),
         ("search", "gallery", "--like", 77),
+        ("search", "gallery", "--like", 10**20),
         ("search", "gallery", "a", "--model", "imgs"),
         ("search", "gallery", "a", "--sheet", "no/such/folder.png"),
         ("index", "nowhere", "--gallery", "gallery"),
@@ -253,3 +259,40 @@ def test_a_fault_is_one_line(place, monkeypatch, arguments):
         main()
     assert str(stop.value).startswith("error: ")
     assert "\n" not in str(stop.value)
+
+
+def test_an_argument_that_is_no_utf8_is_named(place, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ubg", "index", "fold\udcff", "--gallery", "gallery"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert r"b'fold\xff' is no UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("blocks", [8, 40])
+def test_a_full_disk_is_a_line_with_what_to_do_and_the_command_goes_on(place, blocks):
+    """A limit of a file's size stands for the disk: in making the gallery, and later."""
+    shutil.rmtree(place / "gallery")
+    for seed in range(200):
+        draw_picture(place / f"imgs/{seed}.png", seed)
+    code = "import ubg; from tiny_gallery import Stub; from ubg.search.command import main; "
+    code += "ubg.load = Stub; main()"
+    command = ["index", "imgs", "--model", "model", "--gallery", "gallery"]
+    tests = str(Path(__file__).parents[1])
+    run = partial(
+        subprocess.run,
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([tests, *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    limited = f"ulimit -f {blocks}; exec {shlex.join([sys.executable, '-c', code, *command])}"
+    full = run(["bash", "-c", limited])
+    assert full.returncode == 1
+    error = full.stderr.splitlines()[-1]
+    assert re.fullmatch(rf"error: {place}/gallery/\S+: File too large; free some space, .*", error)
+    assert "Traceback" not in full.stderr
+    again = run([sys.executable, "-c", code, *command])
+    assert again.returncode == 0, again.stderr
+    assert "212 images" in again.stdout

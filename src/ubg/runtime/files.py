@@ -61,8 +61,7 @@ def require_space(path: Path, wanted: int) -> None:
     free = shutil.disk_usage(place).free
     if free < wanted:
         raise ValueError(
-            f"{path}: needs {wanted / 2**20:,.0f} MiB on the disk, which has {free / 2**20:,.0f} "
-            "left; free some space"
+            f"{path}: needs {wanted:,} bytes on the disk, which has {free:,} left; free some space"
         )
 
 

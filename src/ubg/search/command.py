@@ -1,6 +1,7 @@
 """The command line, `ubg`: index folders, search them, serve the search."""
 
 import argparse
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -24,22 +25,21 @@ DRAWINGS = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
 
 def main() -> None:
     """Run `ubg` with the arguments of the process; what is wrong with them is said in a line."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    for argument in sys.argv[1:]:
+        if not _is_text(argument):
+            parser.error(f"{os.fsencode(argument)!r} is no UTF-8; rename it, or write it in UTF-8")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of EXIF, in lines of its own
+    run_script(lambda: arguments.run(arguments))
 
-    def run() -> None:
-        try:
-            arguments.run(arguments)
-        except BrokenPipeError:
-            raise
-        except OSError as error:  # a full disk, a folder that may not be written
-            where = f"{error.filename}: " if error.filename else ""
-            raise ValueError(f"{where}{error.strerror or error}") from None
 
+def _is_text(argument: str) -> bool:
     try:
-        run_script(run)
-    except KeyboardInterrupt:
-        sys.exit("stopped; what was finished is kept, and the same command goes on")
+        argument.encode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8 come as lone surrogates
+        return False
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:

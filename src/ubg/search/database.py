@@ -1,5 +1,7 @@
 """The metadata of a gallery: one SQLite file, opened anew for each use, so by any thread."""
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +12,7 @@ from ubg.runtime.faults import quoted
 from ubg.runtime.opening import Kind, check_file
 
 DATABASE = "gallery.sqlite"
+MAX_ID = 2**63 - 1  # of SQLite
 PATIENCE = 60.0  # seconds that one waits for another's transaction, which takes milliseconds
 
 # An image keeps its id for good; a changed file is another image. `row` is the place of its vector;
@@ -50,11 +53,12 @@ def create_database(gallery: Path) -> None:
     path = gallery / DATABASE
     for name in (DATABASE, f"{DATABASE}-journal"):
         (gallery / name).unlink(missing_ok=True)
-    database = sqlite3.connect(path)
     try:
-        database.executescript(SCHEMA)
-    finally:
-        database.close()
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(SCHEMA)
+    except sqlite3.Error as error:
+        _raise_of_the_disk(error, path)
+        raise ValueError(f"{path}: {error}; see to the disk, and index again") from None
 
 
 @contextmanager
@@ -63,6 +67,7 @@ def reading(gallery: Path) -> Iterator[sqlite3.Connection]:
 
     Raises:
         ValueError: the file is missing or damaged, or has other tables than a gallery.
+        OSError: the disk is full, or cannot be written.
     """
     with _connected(gallery) as database:
         database.execute("PRAGMA query_only = 1")
@@ -76,6 +81,7 @@ def writing(gallery: Path) -> Iterator[sqlite3.Connection]:
 
     Raises:
         ValueError: as `reading`.
+        OSError: as `reading`.
     """
     with _connected(gallery) as database:
         database.execute("BEGIN IMMEDIATE")
@@ -99,11 +105,27 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
         finally:
             database.close()  # rolls back what was not committed
     except (OSError, sqlite3.Error) as error:
+        _raise_of_the_disk(error, path)
         reason = quoted(" ".join(str(error).split()))  # it may cite the file
         raise ValueError(
             f"{gallery / DATABASE}: {reason}; the gallery is damaged or busy: try again, or index "
             "the folders anew into another gallery"
         ) from None
+
+
+def _raise_of_the_disk(error: Exception, path: Path) -> None:
+    """Raise what the disk refuses as the error of the system that it is."""
+    code = getattr(error, "sqlite_errorcode", None)
+    number = None if code is None else _OF_THE_DISK.get(code, _OF_THE_DISK.get(code & 0xFF))
+    if number is not None:
+        raise OSError(number, os.strerror(number), str(path)) from None
+
+
+_OF_THE_DISK = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR_WRITE: errno.EFBIG,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+}
 
 
 def _check_schema(database: sqlite3.Connection, gallery: Path) -> None:

@@ -65,6 +65,8 @@ class RowFile:
                 written = os.pwrite(descriptor, left, place)
                 left, place = left[written:], place + written
             os.fsync(descriptor)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
         finally:
             os.close(descriptor)
 

@@ -24,7 +24,7 @@ def draw_sheet(path: Path, title: str, gallery: Gallery, results: Sequence[Resul
         results: in their order; there may be none.
 
     Raises:
-        ValueError: the file cannot be written.
+        OSError: the file cannot be written.
     """
     step = THUMB[0] + GAP, THUMB[1] + LABEL + GAP
     lines = max(1, -(-len(results) // COLUMNS))
@@ -53,4 +53,4 @@ def draw_sheet(path: Path, title: str, gallery: Gallery, results: Sequence[Resul
     try:
         sheet.save(path, format="PNG")
     except OSError as error:
-        raise ValueError(f"{path}: {error.strerror or error}") from None
+        raise OSError(error.errno, error.strerror, str(path)) from None
