@@ -1,15 +1,30 @@
 """Folders as a train stage leaves them, and a second score that needs no training."""
 
+from pathlib import Path
+
 import numpy as np
 import sections
 import torch
-from tiny_models import build_model, network_of
+from safetensors.torch import save_model
+from tiny_models import (
+    CODES,
+    PATCHES,
+    VOCABULARY,
+    build_model,
+    build_text,
+    network_of,
+    text_generation,
+)
 
 from ubg.data.text.tokenizers import clip_tokenizer
 from ubg.data.text.unigram import fit_tokenizer
 from ubg.params import load_params
 from ubg.runtime.checkpoint import save_weights
 from ubg.runtime.files import write_json
+from ubg.systems.phase4.folder import write_generator
+from ubg.vqgan.model.architecture import Architecture
+from ubg.vqgan.model.folder import VQGAN_FOLDER, save_vqgan
+from ubg.vqgan.model.vqgan import VQGAN
 
 
 def save_trained(
@@ -47,6 +62,35 @@ def save_small(system, folder):
     """The folder of a model of random weights for small images; the model and tokenizer too."""
     scale = load_params().preset.model_copy(update={"image": sections.image(height=64, width=32)})
     return folder, *save_untrained(system, folder, scale, CAPTIONS * 4)
+
+
+def save_small_phase4(scale, captions):
+    """`models/phase4`, its branch and a VQGAN, of random weights, below the working folder."""
+    folder, generation = Path("models/phase4"), text_generation()
+    tokenizer = fit_tokenizer(captions, VOCABULARY, folder / "tokenizer")
+    model = build_text(scale, generation).eval()
+    save_trained(folder, "phase4", scale, model.retrieval, tokenizer)
+    VQGAN_FOLDER.mkdir()
+    save_vqgan(VQGAN(Architecture(**VQGAN_SIZES)), VQGAN_FOLDER)
+    torch.nn.init.normal_(model.generator.reader.decoder.head.weight)
+    model.generator.score_weight.fill_(0.01)
+    save_model(model.generator, "generator.safetensors")
+    sizes = {"codes": CODES, "classes": generation.clusters, "length": PATCHES}
+    write_generator(generation, sizes, Path())
+    return folder
+
+
+VQGAN_SIZES = {
+    "codes": CODES,
+    "code_dim": 4,
+    "latent_channels": 8,
+    "channels": 32,
+    "multipliers": (1, 2),
+    "blocks": 1,
+    "attention_resolutions": (),
+    "resolution": 64,
+    "patch": 8,
+}
 
 
 class Letters:

@@ -6,10 +6,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
+import numpy as np
 import pytest
+from tiny_gallery import draw_folder
+from tiny_models import tiny_scale
+from tiny_trained import save_small_phase4
 from toy_search import library_of, running, toy_gallery
 
+from ubg.search.gallery import Gallery
+from ubg.search.indexing import Request, index
+from ubg.search.query import Query
+from ubg.search.searcher import Page, Searcher
 from ubg.search.serving.batching import MAX_BATCH, MAX_WAITING, Batcher, Busy
+from ubg.search.serving.library import Library
 
 
 class Encoder:
@@ -120,3 +129,36 @@ def test_200_requests_by_16_clients_are_answered_as_one_by_one(served):
     assert len(model.batches) < 200, "some came together"
     # Asked again in other words, so that nothing is remembered.
     assert together == [ask(base, f"a {sentence}") for sentence in sentences]
+
+
+WORDS = ("a man", "a woman", "red", "blue", "green", "coat", "dress", "cap", "jeans", "in", "and")
+
+
+@pytest.mark.parametrize("both_scores", [False, True])
+def test_200_requests_by_16_clients_of_a_model_that_reads(tmp_path, monkeypatch, both_scores):
+    """Of random weights; in company a caption is padded, and products have more rows."""
+    scale = tiny_scale()
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "crops", 40)
+    sentences = [
+        " ".join(np.random.default_rng(number).choice(WORDS, 1 + number % 20))
+        for number in range(200)
+    ]
+    model = save_small_phase4(scale, sentences)
+    index(tmp_path / "gallery", Request([tmp_path / "crops"], model, both_scores))
+    alone = Searcher(Gallery.open("gallery"), both_scores=both_scores)
+    together = Searcher(Gallery.open("gallery"), both_scores=both_scores)
+    encode, sizes = together.encode, []
+    monkeypatch.setattr(
+        together, "encode", lambda queries: sizes.append(len(queries)) or encode(queries)
+    )
+    with running(Library(lambda: together)) as (host, port), ThreadPoolExecutor(16) as pool:
+        base = f"http://{host}:{port}"
+        answers = list(pool.map(lambda sentence: ask(base, sentence), sentences))
+    assert sum(sizes) >= len({*sentences})
+    assert max(sizes) > 1, "some came together"
+    for sentence, answer in zip(sentences, answers, strict=True):
+        (expected,) = alone.search(alone.encode([Query.parse(sentence)]), Page(20))
+        assert [id for id, _ in answer] == [result.id for result in expected.results]
+        scores = [result.score for result in expected.results]
+        np.testing.assert_allclose([score for _, score in answer], scores, rtol=0, atol=1e-6)
