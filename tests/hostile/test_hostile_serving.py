@@ -1,6 +1,7 @@
 """Hostile requests and files: a 4xx in one line, nothing outside of the gallery, and it goes on."""
 
 import base64
+import gzip
 import json
 import socket
 
@@ -82,6 +83,13 @@ REQUESTS = {
     "another method": get("/api/images/1").replace(b"GET", b"DELETE"),
     # HTTP itself.
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64 + b"\r\n\r\n",
+    "a tunnel": get("127.0.0.1:22").replace(b"GET", b"CONNECT"),
+    "two hosts": get("/api/gallery", host="127.0.0.1\r\nhost: evil.example"),
+    "no host": b"GET /api/gallery HTTP/1.1\r\nconnection: close\r\n\r\n",
+    "a packed body that inflates": post(
+        gzip.compress(b'{"text": "red' + b" " * 20_000_000 + b'"}'),
+        kind="application/json\r\ncontent-encoding: gzip",
+    ),
     "headers without end": get("/", **{"x-long": "a" * 100_000}),
     "a length below zero": post(b"{}", length="-1"),
     "two lengths": post(b"{}", length="2\r\ncontent-length: 3"),
@@ -91,7 +99,10 @@ REQUESTS = {
     "no JSON": post(b"text=red", kind="application/x-www-form-urlencoded"),
     "half a JSON": post(b'{"text": "red"'),
     "lists in lists": post(b"[" * 100_000),
+    "objects in objects": post(b'{"text":' * 50_000 + b'"red"' + b"}" * 50_000),
     "a list": post([]),
+    "a key twice": post(b'{"text": "red", "text": 3}'),
+    "300 texts": post({"text": " + ".join(["red"] * 300)}),
     "an unknown key": post({"text": "red", "sql": "DROP TABLE images"}),
     "no query": post({"text": "  "}),
     "a text of 100,000 letters": post({"text": "red " * 25_000}),
