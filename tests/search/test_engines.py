@@ -198,13 +198,14 @@ def test_a_file_damaged_anywhere_is_read_or_refused(tmp_path, vectors, ids):
     FaissIndex.build(ids, vectors[:COUNT], recall=0.9).save(tmp_path, 0)
     path = tmp_path / "index.0.faiss"
     sound, generator, refused = path.read_bytes(), np.random.default_rng(0), 0
+    many = [b"\xff" * 7 + b"\x7f", b"\xff" * 8]
     for _ in range(VARIANTS):
         data = bytearray(sound)
         place = int(generator.integers(min(len(data), 400)))
         if generator.random() < 0.3:
             del data[place:]
         else:
-            size = generator.choice([b"\xff" * 7 + b"\x7f", b"\0\0\0\0\1\0\0\0", b"\0" * 8])
+            size = generator.choice([*many, b"\0\0\0\0\1\0\0\0", b"\0" * 8])
             data[place : place + 8] = size.ljust(8, b"\0")
         path.unlink()  # what is mapped stays as it was
         path.write_bytes(data)
@@ -217,6 +218,19 @@ def test_a_file_damaged_anywhere_is_read_or_refused(tmp_path, vectors, ids):
         if opened.index.d == DIMENSION:
             opened.search(vectors[COUNT:], 5)
     assert refused
+
+
+@pytest.mark.parametrize("probes", [0, COUNT, 2**63])
+def test_a_file_that_looks_into_no_cells_or_more_than_there_are_is_refused(
+    tmp_path, vectors, ids, probes
+):
+    """FAISS takes the last of these for a number below zero, and fails in a search."""
+    pytest.importorskip("faiss")
+    built = FaissIndex.build(ids, vectors[:COUNT], recall=0.9)
+    built.index.nprobe = probes
+    built.save(tmp_path, 0)
+    with pytest.raises(ValueError, match=r"index\.0\.faiss: is damaged"):
+        FaissIndex.open(tmp_path, 0)
 
 
 def test_a_file_of_other_vectors_is_refused(tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ class FaissIndex:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
         except (RuntimeError, MemoryError):
             raise damaged from None
-        if not isinstance(index, faiss.IndexIVFScalarQuantizer) or index.nprobe < 1:
+        if not isinstance(index, faiss.IndexIVFScalarQuantizer) or not _is_whole(index):
             raise damaged
         return cls(index)
 
@@ -167,6 +167,11 @@ class FaissIndex:
 def _ordered(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Found:
     order = np.lexsort((ids, -scores))
     return Found(ids[order], scores[order].astype(np.float64))
+
+
+def _is_whole(index: Any) -> bool:
+    """Whether a search can be made, which FAISS finds out no earlier than then."""
+    return 1 <= index.nprobe <= index.nlist and index.invlists.compute_ntotal() == index.ntotal
 
 
 def _file(gallery: Path, generation: int) -> Path:
