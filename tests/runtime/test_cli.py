@@ -146,7 +146,7 @@ def test_processes_of_a_pool_do_not_outlive_a_killed_stage(tmp_path):
 
 def test_a_checkpoint_for_which_the_disk_has_no_room_names_the_disk(tmp_path):
     output, _ = (process := script(tmp_path, "full")).communicate(timeout=300)
-    assert output.startswith("error: File too large; free some space")
+    assert output.startswith("error: state.pt: File too large; free some space")
     assert (process.returncode, output.count("\n")) == (1, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
 

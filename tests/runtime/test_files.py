@@ -16,6 +16,7 @@ from ubg.runtime.files import (
     sweep,
 )
 from ubg.runtime.locks import PathLock
+from ubg.runtime.system_errors import told_in_one_line
 
 
 def test_folder_replaces_the_old_one_whole(tmp_path):
@@ -131,6 +132,23 @@ def test_failed_file_keeps_the_old_content(tmp_path):
         fail()
     assert target.read_text() == "one"
     assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+def test_an_error_is_told_with_the_output_that_was_being_written(tmp_path):
+    """The system names no file where one is full, and what is written aside has another name."""
+
+    def fail(error):
+        with replace_folder(tmp_path / "out") as aside, replace_file(aside / "part"):
+            raise error
+
+    told = f"{tmp_path}/out: No space left on device; free some space, "
+    for error in (OSError(28, "full"), RuntimeError("(os error 28)")):
+        with pytest.raises(type(error)) as caught:
+            fail(error)
+        assert told_in_one_line(caught.value).startswith(told)
+    with pytest.raises(OSError, match="else") as caught:
+        fail(OSError(13, "no", "else"))
+    assert told_in_one_line(caught.value).startswith("else: Permission denied; ")
 
 
 def test_fingerprint_ignores_the_order_of_keys_only():

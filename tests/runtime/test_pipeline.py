@@ -1,5 +1,7 @@
 """`dvc.yaml` as DVC resolves it, and what of it decides the result of a stage."""
 
+import sqlite3
+
 import pytest
 
 from ubg.runtime import pipeline
@@ -61,6 +63,15 @@ def test_a_pipeline_without_stages_is_refused(project, content):
     (project / "dvc.yaml").write_text(content)
     with pytest.raises(ValueError, match=r"^dvc\.yaml: has no stages[^\n]*$"):
         read_stages()
+
+
+def test_a_full_disk_under_the_records_of_dvc_is_told_in_one_line(project, monkeypatch):
+    def fail(*arguments, **options):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("dvc.repo.Repo.__init__", fail)
+    with pytest.raises(ValueError, match=r"^DVC cannot .* disk is full; free some space.*$"):
+        read_stages(project)
 
 
 def test_a_project_without_stages_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 
 from ubg.runtime.locks import locked
 from ubg.runtime.opening import Kind, open_file
+from ubg.runtime.system_errors import WRITING
 
 
 @contextmanager
@@ -93,6 +94,9 @@ def _place_beside(path: Path) -> Iterator[Path]:
         aside = _name_beside(path)
         try:
             yield aside
+        except Exception as error:
+            error.add_note(f"{WRITING}{path}")
+            raise
         finally:
             _delete(aside)
 

@@ -1,6 +1,7 @@
 """The stages of `dvc.yaml` as DVC resolves them: templates filled in, repeated stages by name."""
 
 import hashlib
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,11 @@ def read_stages(root: str | Path = ".") -> dict[str, Stage]:
             resolved = DataResolver(repo, str(Path(root).resolve()), found).resolve()["stages"]
     except (DvcException, OSError) as error:
         raise ValueError(f"dvc.yaml: cannot be read: {error}") from None
+    except sqlite3.Error as error:
+        raise ValueError(
+            f"DVC cannot keep its own records: {error}; free some space, and allow writing, where "
+            "they are (`dvc config core.site_cache_dir`, or else /var/tmp/dvc)"
+        ) from None
     return {name: _stage(name, values, JOIN in name) for name, values in resolved.items()}
 
 

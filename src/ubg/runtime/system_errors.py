@@ -16,6 +16,7 @@ ADVICE = {
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENOENT: "it was there before, or another run removed it; run the same command again",
 }
+WRITING = "while writing "  # begins a note on an error: a full disk is told without a path
 MEMORY = "close other programs, or make the batch size or the number of processes smaller"
 # How libraries that are not written in Python tell an error of the system.
 _NUMBER = re.compile(r"\(os error (\d+)\)|\berrno = (\d+)|^\[Errno (\d+)\]")
@@ -37,11 +38,17 @@ def told_in_one_line(error: BaseException) -> str | None:
         if isinstance(cause, MemoryError) or _MEMORY.search(str(cause)):
             return f"not enough memory, it seems: {_line(cause) or 'none was given'}; {MEMORY}"
         if (number := _number(cause)) is not None:
-            file = getattr(cause, "filename", None)
+            file = getattr(cause, "filename", None) or _written(error)
             where = f"{os.fsdecode(file)}: " if isinstance(file, str | bytes) else ""
             advice = ADVICE.get(number, "see to it, and run the same command again")
             return f"{where}{os.strerror(number)}; {advice}"
     return None
+
+
+def _written(error: BaseException) -> str | None:
+    """The output that was being written, the outermost of several."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(WRITING)]
+    return notes[-1].removeprefix(WRITING) if notes else None
 
 
 def _number(error: BaseException) -> int | None:
