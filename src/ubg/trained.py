@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ubg.data.text.tokenizers import load_tokenizer
 from ubg.params import Tower
 from ubg.retrieval.code_score import CodeScore
+from ubg.runtime.faults import key_of
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import fill, misfit, read_shapes
 from ubg.systems import system_named
@@ -100,5 +101,5 @@ def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors(include_url=False)[0]
         said = "missing" if fault["type"] == "missing" else fault["msg"]
-        return f"{'.'.join(str(part) for part in fault['loc'])}: {said}"[:300]
+        return f"{key_of(fault['loc'])}: {said}"[:300]
     return " ".join(str(error).split())[:300]

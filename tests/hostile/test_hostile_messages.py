@@ -1,10 +1,15 @@
 """What a file says of itself is cited in short, whatever its length."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from ubg.comparison.system_metrics import SystemMetrics, read_metrics_file
+from ubg.runtime.faults import key_of
 from ubg.runtime.weights import misfit, read_shapes
+from ubg.search.manifest import read_manifest
 from ubg.systems.phase4.folder import read_size
 from ubg.towers.pretrained import _three
 from ubg.vqgan.model.folder import mismatch
@@ -58,3 +63,28 @@ def test_a_mean_of_pixels():
     with pytest.raises(ValueError, match=r"names \[1, .* as mean") as caught:
         _three([1] * 100_000, "source")
     assert len(str(caught.value)) < 300
+
+
+def test_a_key_is_cited_as_it_is_or_printable_and_in_short():
+    assert key_of(["network", "image", 0, "größe"]) == "network.image.0.größe"
+    assert key_of([]) == ""
+    assert key_of(["a", "\x1b[2J\n"]) == r"a.'\x1b[2J\n'"
+    assert len(key_of(["a", LONG, "b"])) < 200
+
+
+@pytest.mark.parametrize("key", [LONG, "\x1b[2J", "a\nb"])
+def test_a_key_that_nobody_knows(tmp_path, key):
+    manifest = {"format": 1, "model": "", "fingerprint": "", "dimension": 1, "codes": None}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {key: 1}))
+    direction = dict.fromkeys(("r1", "r5", "r10", "map", "minp"), 1.0)
+    part = {"t2i": direction, "i2t": direction}
+    metrics = {"test": part, "val": part, "last": {"test": part}, "controls": {key: {key: "x"}}}
+    (tmp_path / "irra.json").write_text(json.dumps(metrics))
+    for read in (
+        lambda: read_manifest(tmp_path),
+        lambda: read_metrics_file(SystemMetrics, tmp_path / "irra.json", "again"),
+    ):
+        with pytest.raises(ValueError, match=r"json: ") as caught:
+            read()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value).replace(str(tmp_path), "")) < 400

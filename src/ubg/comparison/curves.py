@@ -56,4 +56,6 @@ def _read_curve(path: Path) -> Curve:
         _, first, *rows = csv.reader(text, delimiter="\t")
         return {int(step): float(value) for step, value in (first, *rows)}
     except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"{path}: is no curve ({error}); train this system again") from None
+        raise ValueError(
+            f"{path}: is no curve ({str(error)[:300]}); train this system again"
+        ) from None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.comparison.ladder import both_scores, in_order
 from ubg.evaluation.queries import METRICS, QueryResults, read_queries
+from ubg.runtime.faults import key_of
 from ubg.runtime.opening import Kind, read_text
 
 COLUMNS = {
@@ -160,7 +161,7 @@ def read_metrics_file(kind: type[M], path: Path, again: str) -> M:
         return kind.model_validate(content)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+        key = key_of(fault["loc"]) or "(top level)"
         raise ValueError(f"{path}: {key}: {fault['msg']}; {again}") from None
 
 

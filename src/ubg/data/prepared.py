@@ -83,7 +83,7 @@ def read_table(path: Path, remedy: str, columns: Mapping[str, bool]) -> "pd.Data
             raise ValueError(f"column {fractions[0]!r} holds other than whole numbers")
         return table.astype(dict.fromkeys(numbers, "int64"))
     except (OSError, ValueError, OverflowError, csv.Error) as error:
-        raise ValueError(f"{path}: cannot be read ({error}); {remedy}") from None
+        raise ValueError(f"{path}: cannot be read ({str(error)[:300]}); {remedy}") from None
 
 
 def _check_rows(header: list[str], rows: list[list[Any]], columns: Mapping[str, bool]) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ubg.params.section import Section
 from ubg.runtime.bounded_yaml import BoundedLoader, load_yaml
+from ubg.runtime.faults import key_of
 from ubg.runtime.opening import Kind, read_text
 
 S = TypeVar("S", bound=Section)
@@ -31,7 +32,7 @@ def read_section(section: type[S], path: Path, root: Path) -> S:
 
 
 def _one_line(shown: Path, fault: Any) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    key = key_of(fault["loc"]) or "(top level)"
     if fault["type"] == "extra_forbidden":
         return f"{shown}: {key}: unknown key; remove it or correct its spelling"
     if fault["type"] == "missing":

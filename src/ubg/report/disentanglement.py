@@ -35,7 +35,7 @@ def disentanglement_section(sources: Sources) -> Section | None:
                 chance[line["measure"]] = by_chance
     except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: cannot be read: {error}; run `dvc repro evaluate_disentanglement`"
+            f"{path}: cannot be read: {str(error)[:300]}; run `dvc repro evaluate_disentanglement`"
         ) from None
     data = {
         "columns": {key: title for key, title in COLUMNS.items() if key in chance},

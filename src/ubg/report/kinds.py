@@ -51,6 +51,8 @@ def kinds_section(sources: Sources) -> Section | None:
 def _read_kinds(path: Path) -> list[dict[str, Any]]:
     try:
         lines = list(csv.DictReader(read_text(path, Kind.TABLE).splitlines(), strict=True))
+        if not lines:
+            raise ValueError("it has no rows")
         return [
             {"kind": line["kind"], "queries": int(line["queries"])}
             | {metric: float(line[metric]) for metric in ("r1", "r5", "r10", "map", "minp")}
@@ -58,7 +60,7 @@ def _read_kinds(path: Path) -> list[dict[str, Any]]:
         ]
     except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: cannot be read: {error}; run the evaluation of its system again"
+            f"{path}: cannot be read: {str(error)[:300]}; run the evaluation of its system again"
         ) from None
 
 

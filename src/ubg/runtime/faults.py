@@ -1,4 +1,6 @@
-"""Many faults of one input, told together."""
+"""Many faults of one input, told together, and what is cited of it."""
+
+from collections.abc import Iterable
 
 SHOWN = 20  # faults of one input; others are only counted
 SHOWN_CHARACTERS = 80
@@ -36,3 +38,11 @@ class Faults:
 def quoted(text: str) -> str:
     """The beginning of a text from outside, in quotes and printable whatever it holds."""
     return repr(text[:SHOWN_CHARACTERS]) + ("…" if len(text) > SHOWN_CHARACTERS else "")
+
+
+def key_of(place: Iterable[object]) -> str:
+    """Where in a description something stands, as "network.image.height"; any name is printable."""
+    return ".".join(
+        part if part.isprintable() and len(part) <= SHOWN_CHARACTERS else quoted(part)
+        for part in map(str, place)
+    )

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from ubg.runtime.faults import key_of
 from ubg.search.database import MAX_ID
 from ubg.search.serving.batching import Busy
 from ubg.search.serving.desk import Desk
@@ -181,7 +182,7 @@ def _answer_problems(app: FastAPI) -> None:
     async def refused(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         # What was sent is not sent back: it may be an image.
-        where = ".".join(str(part) for part in first["loc"][1:])
+        where = key_of(first["loc"][1:])
         reason = " ".join(str(first["msg"]).split())
         return _problem(422, f"{where}: {reason}" if where else reason)
 

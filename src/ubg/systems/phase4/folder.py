@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from ubg.params import Generation
-from ubg.runtime.faults import quoted
+from ubg.runtime.faults import key_of, quoted
 from ubg.runtime.files import replace_folder, write_json
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import fill, misfit, read_shapes
@@ -70,7 +70,7 @@ def read_generation(folder: Path) -> tuple[Generation, dict[str, Any]]:
         return generation, config
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        reason = f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"[:300]
+        reason = f"{key_of(fault['loc'])}: {fault['msg']}"[:300]
         raise ValueError(f"{path}: {reason}; {ADVICE}") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: cannot be read: {_one_line(error)}; {ADVICE}") from None

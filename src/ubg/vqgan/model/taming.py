@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from ubg.runtime.bounded_yaml import load_yaml
+from ubg.runtime.faults import key_of
 from ubg.runtime.opening import Kind, check_file, read_text
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.folder import mismatch
@@ -117,7 +118,7 @@ def read_config(path: Path) -> Architecture:
         )
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        key = ".".join([prefix, *(str(part) for part in fault["loc"])])
+        key = key_of([prefix, *fault["loc"]])
         raise ValueError(
             f"{path}: {key}: {fault['msg']}; give the yaml of a VQModel of taming-transformers"
         ) from None
