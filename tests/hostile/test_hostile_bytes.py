@@ -15,6 +15,7 @@ import time
 import numpy as np
 import pytest
 import sentencepiece
+import sound_folders
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -106,6 +107,7 @@ READERS = {
     "state.pt": lambda folder: load_state(folder / "state.pt"),
     "counted.safetensors": lambda folder: count_weights(folder / "counted.safetensors"),
     "gallery.sqlite": read_gallery,
+    **sound_folders.READERS,
 }
 MANY = ("params.yaml", "annotations/reid_raw.json")  # that may have several faults, a line each
 SPLICED = (b"\0", b'"', b"[" * 2000, b"NaN", b"\xff" * 64, b"1e999", b"../" * 40, b"\n", b"&a *a")
@@ -169,6 +171,8 @@ def folder(tmp_path_factory):
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(captions), model_writer=model, vocab_size=22, **ids
         )
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        sound_folders.write_folders(folder, monkeypatch)
     return folder
 
 
