@@ -6,6 +6,20 @@ from ubg.runtime.files import file_fingerprint, fingerprint
 
 # Raise it when images are read, turned or resized in another way than before.
 PREPROCESSING = 1
+CONFIG = "config.json"
+# What is read of a model, where it is there; all else in its folder is a note to people.
+TOKENIZER = (
+    "added_tokens.json",
+    "config.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
+MODEL = (CONFIG, "model.safetensors", *(f"tokenizer/{name}" for name in TOKENIZER))
+SECOND_SCORE = (CONFIG, "generator.safetensors", "vqgan/config.json", "vqgan/encoder.safetensors")
 
 
 def model_fingerprint(model: Path) -> str:
@@ -14,7 +28,7 @@ def model_fingerprint(model: Path) -> str:
     Raises:
         ValueError: the folder holds no model.
     """
-    return fingerprint(PREPROCESSING, _files(model))
+    return fingerprint(PREPROCESSING, _files(model, MODEL, "trained model"))
 
 
 def codes_fingerprint(model: Path) -> str:
@@ -23,15 +37,14 @@ def codes_fingerprint(model: Path) -> str:
     Raises:
         ValueError: there is nothing.
     """
-    return fingerprint(_files(model.with_name(f"{model.name}_generator")))
+    beside = model.with_name(f"{model.name}_generator")
+    return fingerprint(_files(beside, SECOND_SCORE, "second score of a trained model"))
 
 
-def _files(folder: Path) -> list[tuple[str, str]]:
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    if not paths:
-        raise ValueError(f"{folder}: has no files; name the folder of a trained model")
-    return [
-        (path.relative_to(folder).as_posix(), file_fingerprint(path))
-        for path in paths
-        if path.name != "last.safetensors" and not path.name.startswith(".")
-    ]
+def _files(folder: Path, names: tuple[str, ...], what: str) -> list[tuple[str, str]]:
+    if not (folder / CONFIG).is_file():
+        raise ValueError(
+            f"{folder}: holds no {what}, as {CONFIG} is not there; name the folder of a trained "
+            "model"
+        )
+    return [(name, file_fingerprint(folder / name)) for name in names if (folder / name).is_file()]
