@@ -80,6 +80,18 @@ def test_the_command_prints_a_table_json_or_csv_and_draws(place, monkeypatch, ca
     assert "0 new" in report
 
 
+@pytest.mark.parametrize("count", [0, 2, 7])
+def test_labels_of_no_image_are_named(place, monkeypatch, capsys, count):
+    names = ["cam0/000.png", *(f"nope{number}\x1b.png" for number in range(count))]
+    (place / "labels.csv").write_text("\n".join(["path,camera", *(f"{n},7" for n in names)]))
+    options = ["--gallery", place / "gallery", "--labels", place / "labels.csv"]
+    lines = run(monkeypatch, capsys, "index", *options).splitlines()
+    assert lines[1] == "1 images labelled"
+    shown = [rf"nope{number}\x1b.png" for number in range(min(count, 5))] + ["..."] * (count > 5)
+    told = f"{count} paths of the labels match no image: {', '.join(shown)}"
+    assert lines[2:] == ([told] if count else [])
+
+
 @pytest.mark.parametrize("nobody", [True, False])
 def test_that_nobody_fits_is_said_in_every_form(place, monkeypatch, capsys, nobody):
     gallery = Gallery.open(place / "gallery")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ubg.search.searcher import Searcher
 
 PLACE = "a folder, or http://host:19530[/NAME] for vectors on a Milvus server"
-SHOWN_FAULTS = 20
+SHOWN_FAULTS, SHOWN_PATHS = 20, 5
 # What a query may have beside photographs, where the model reads it, and its option.
 DRAWINGS = {"sk": "--sketch", "nir": "--infrared", "cp": "--colour-pencil"}
 
@@ -112,6 +112,12 @@ def _index(arguments: argparse.Namespace) -> None:
         )
     if request.labels:
         print(f"{report.labelled:,} images labelled")
+    if report.unmatched:
+        some = ", ".join(map(printable, report.unmatched[:SHOWN_PATHS]))
+        print(
+            f"{len(report.unmatched):,} paths of the labels match no image: {some}"
+            f"{', ...' if len(report.unmatched) > SHOWN_PATHS else ''}"
+        )
     for path, reason in broken[:SHOWN_FAULTS]:
         print(f"left out: {printable(path)}: {printable(reason)}")
     if len(broken) > SHOWN_FAULTS:

@@ -57,7 +57,7 @@ class Request:
 
 @dataclass
 class Report:
-    """What was done: numbers of files, and what could not be read."""
+    """What was done: numbers of files, what could not be read, labels of no image."""
 
     added: int = 0
     changed: int = 0
@@ -65,6 +65,7 @@ class Report:
     unchanged: int = 0
     labelled: int = 0
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
 
 
 class Known(NamedTuple):
@@ -100,7 +101,7 @@ def index(gallery: Path, request: Request) -> Report:
         if jobs:
             require_space(gallery / DATABASE, len(jobs) * _bytes_of_image(manifest))
             encode_pictures(gallery, manifest, load(), jobs)
-        report.labelled = apply_labels(gallery, request.labels)
+        report.labelled, report.unmatched = apply_labels(gallery, request.labels)
         tidy(gallery, manifest)
         return report
 

@@ -1,9 +1,11 @@
 """Tags and cameras of images, from a table of the user's."""
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ubg.runtime.faults import quoted
 from ubg.runtime.opening import Kind, check_file
 from ubg.search.database import writing
 
@@ -13,7 +15,7 @@ COLUMNS = {"path", "tags", "camera"}
 
 @dataclass(frozen=True)
 class Label:
-    """What a line of the table says; None leaves what was known."""
+    """What a line of the table says; None, of a column that is not there, leaves what was known."""
 
     tags: tuple[str, ...] | None
     camera: str | None
@@ -22,8 +24,11 @@ class Label:
 def read_labels(path: Path) -> dict[str, Label]:
     """A CSV of the columns path, tags (divided by ";") and camera, the last two if you like.
 
+    An empty field says that there is none.
+
     Raises:
-        ValueError: the file cannot be read or a line does not fit; it is named.
+        ValueError: the file cannot be read, or a line does not fit or contradicts an earlier one;
+            it is named.
     """
     labels: dict[str, Label] = {}
     try:
@@ -40,11 +45,13 @@ def read_labels(path: Path) -> dict[str, Label]:
                     raise ValueError(
                         f"line {table.line_num}: a value is longer than {MAX_LENGTH} characters"
                     )
-                tags = row.get("tags")
-                labels[row["path"].strip()] = Label(
-                    None if tags is None else tuple(filter(None, map(str.strip, tags.split(";")))),
-                    row.get("camera", "").strip() or None,
-                )
+                label = Label(_tags(row.get("tags")), _stripped(row.get("camera")))
+                name = os.path.normpath(row["path"].strip())
+                if labels.setdefault(name, label) != label:
+                    raise ValueError(
+                        f"line {table.line_num}: says something else of {quoted(name)} than a line "
+                        "before; keep one"
+                    )
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except (ValueError, csv.Error) as error:
@@ -53,26 +60,44 @@ def read_labels(path: Path) -> dict[str, Label]:
     return labels
 
 
-def apply_labels(gallery: Path, labels: dict[str, Label]) -> int:
-    """Write them to the images of these paths, below their folder or absolute; returns how many.
+def apply_labels(gallery: Path, labels: dict[str, Label]) -> tuple[int, list[str]]:
+    """Write them to the images of these paths; returns how many, and the paths without an image.
 
-    The paths are those of the gallery; of a path in several folders all images are meant.
+    A path is that below the folder, which means the images of all folders, or an absolute one,
+    which goes before.
     """
     if not labels:
-        return 0
+        return 0, []
     with writing(gallery) as database:
         images = database.execute(
             "SELECT images.id, images.path, folders.path FROM images JOIN folders ON folders.id = "
             "folder WHERE NOT images.gone"
         ).fetchall()
-        changes = []
+        changes, found = [], set()
         for id, path, folder in images:
-            label = labels.get(path) or labels.get(f"{folder}/{path}")
-            if label is not None:
-                tags = None if label.tags is None else f";{';'.join(label.tags)};"
-                changes.append((tags, label.camera, id))
+            names = [name for name in (f"{folder}/{path}", path) if name in labels]
+            found.update(names)
+            if names:
+                label = labels[names[0]]
+                changes.append((_joined(label.tags), label.camera, id))
         database.executemany(
-            "UPDATE images SET tags = coalesce(?, tags), camera = coalesce(?, camera) WHERE id = ?",
+            "UPDATE images SET tags = coalesce(?, tags), camera = nullif(coalesce(?, camera), '') "
+            "WHERE id = ?",
             changes,
         )
-    return len(changes)
+    return len(changes), [name for name in labels if name not in found]
+
+
+def _tags(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(filter(None, map(str.strip, text.split(";"))))
+
+
+def _stripped(text: str | None) -> str | None:
+    return None if text is None else text.strip()
+
+
+def _joined(tags: tuple[str, ...] | None) -> str | None:
+    """As the database keeps them."""
+    if tags is None:
+        return None
+    return f";{';'.join(tags)};" if tags else ""
