@@ -163,6 +163,14 @@ def test_recall_is_measured_and_reached(vectors, ids):
     assert index.recall == sum(hits) / (10 * COUNT)
 
 
+@pytest.mark.parametrize("count", [1, 10, 38, 100])
+def test_few_images_are_searched_without_a_warning(vectors, ids, capfd, count):
+    pytest.importorskip("faiss")
+    index = FaissIndex.build(ids[:count], vectors[:count], recall=1)
+    assert capfd.readouterr() == ("", "")
+    assert (index.count(), index.recall) == (count, 1 if count > 1 else 0)
+
+
 def test_a_number_takes_a_byte_in_the_file(tmp_path, vectors, ids):
     pytest.importorskip("faiss")
     FaissIndex.build(ids, vectors[:COUNT], recall=0.9).save(tmp_path, 0)

@@ -237,6 +237,14 @@ def test_the_command_takes_pictures_and_images_of_the_gallery(place, monkeypatch
     assert page["query"] == "a hat"
 
 
+def test_a_server_is_not_accelerated(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["ubg", "accelerate", "http://127.0.0.1:9"])
+    with pytest.raises(
+        SystemExit, match=r"^error: http://127\.0\.0\.1:9: a Milvus server has an in"
+    ):
+        main()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

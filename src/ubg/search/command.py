@@ -241,7 +241,7 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 def _add_accelerate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_accelerate)
-    parser.add_argument("gallery", type=Path)
+    parser.add_argument("gallery", help="a folder")
     parser.add_argument(
         "--recall", type=float, default=0.98, help="share of the ten nearest to find"
     )
@@ -250,10 +250,16 @@ def _add_accelerate(parser: argparse.ArgumentParser) -> None:
 def _accelerate(arguments: argparse.Namespace) -> None:
     from ubg.search.accelerating import build_file
     from ubg.search.gallery import Gallery
+    from ubg.search.place import Place
 
     if not 0 < arguments.recall <= 1:
         raise ValueError(f"--recall {arguments.recall:g}; give a share above 0, 1 at most")
-    with Gallery.open(arguments.gallery) as gallery:
+    place = Place.parse(arguments.gallery)
+    if place.server:
+        raise ValueError(
+            f"{arguments.gallery}: a Milvus server has an index of its own; name a folder"
+        )
+    with Gallery.open(place.folder) as gallery:
         index = build_file(gallery, arguments.recall)
     print(
         f"{index.count():,} images in {index.index.nlist:,} cells, {index.index.nprobe} of them "

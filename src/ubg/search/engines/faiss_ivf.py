@@ -17,7 +17,7 @@ from ubg.runtime.opening import Kind, check_file
 from ubg.search.engines.contract import SPARE, Found
 from ubg.search.topk import Scored, exact_top
 
-PER_CELL = 64  # vectors in the training of a cell; FAISS asks for 39 at least
+PER_CELL = 64  # vectors in the training of a cell; below 39 FAISS warns
 SAMPLE, DEPTH = 500, 10  # queries that recall is measured by, and how deep
 ADD_ROWS = 65_536
 
@@ -59,6 +59,7 @@ class FaissIndex:
             faiss.METRIC_INNER_PRODUCT,
         )
         index.cp.max_points_per_centroid = PER_CELL
+        index.cp.min_points_per_centroid = 1  # of few images, one cell: nothing to warn of
         generator = np.random.default_rng(0)
         chosen = np.sort(generator.permutation(count)[: cells * PER_CELL])
         index.train(np.ascontiguousarray(vectors_ND[chosen], np.float32))
