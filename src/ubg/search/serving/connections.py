@@ -1,9 +1,8 @@
 """Connections that ask nothing do not keep others out."""
 
 import asyncio
-from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 HEAD_SECONDS = 10.0  # within which the head of a request, the first or the next one, is there
 MOST = 512  # at once; a process may usually have 1,024 files open
@@ -18,16 +17,17 @@ class PatientProtocol(H11Protocol):
         if len(self.connections) > MOST:
             transport.close()
         else:
-            self._expect_head()
+            self._expect_head_after(None)
 
     def on_response_complete(self) -> None:
         """The next request may follow."""
-        super().on_response_complete()
-        self._expect_head()
+        answered = self.cycle
+        super().on_response_complete()  # which begins with one that was sent meanwhile
+        self._expect_head_after(answered)
 
-    def _expect_head(self) -> None:
-        self.loop.call_later(HEAD_SECONDS, self._close_unless_asked, self.cycle)
+    def _expect_head_after(self, last: RequestResponseCycle | None) -> None:
+        self.loop.call_later(HEAD_SECONDS, self._close_unless_asked, last)
 
-    def _close_unless_asked(self, last: Any) -> None:
+    def _close_unless_asked(self, last: RequestResponseCycle | None) -> None:
         if self.cycle is last:
             self.transport.close()
