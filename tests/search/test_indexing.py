@@ -303,8 +303,10 @@ def test_several_folders_one_within_another_and_one_left_out(place):
     for _ in range(2):  # the same command goes on after it was killed
         run_index(place, [], forget=[place / "more"])
     assert len(paths_of(place)) == 10
+    with pytest.raises(ValueError, match="imgz: is no folder; correct the path"):
+        run_index(place, ["imgz"])
     (place / "imgs").rename(place / "moved")
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is no folder; if it is gone for good"):
         run_index(place, [])
 
 

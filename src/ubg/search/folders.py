@@ -33,6 +33,8 @@ def chosen_folders(
     resolved = sorted({path.resolve() for path in paths} or known)
     outer = [path for path in resolved if not any(within in resolved for within in path.parents)]
     for path in outer:
+        if not path.is_dir() and path not in known:
+            raise ValueError(f"{path}: is no folder; correct the path")
         if not path.is_dir():
             raise ValueError(
                 f"{path}: is no folder; if it is gone for good, `ubg index --gallery {gallery} "
