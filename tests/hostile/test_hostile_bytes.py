@@ -243,6 +243,7 @@ def test_damaged_files_are_read_or_refused_in_one_line(folder, monkeypatch):
             READERS[name](folder)
         except ValueError as error:
             told = str(error)
+            assert type(error) is ValueError, (name, told)  # noqa: PT017 -- others name no file
         finally:
             WATCHING.clear()
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

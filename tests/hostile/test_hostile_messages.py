@@ -1,12 +1,17 @@
 """What a file says of itself is cited in short, whatever its length."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from ubg.comparison.curves import read_curves
 from ubg.comparison.system_metrics import SystemMetrics, read_metrics_file
+from ubg.data.prepared import load_prepared
+from ubg.report.kinds import kinds_section
 from ubg.runtime.faults import key_of
 from ubg.runtime.weights import misfit, read_shapes
 from ubg.search.manifest import read_manifest
@@ -88,3 +93,29 @@ def test_a_key_that_nobody_knows(tmp_path, key):
             read()
         assert str(caught.value).isprintable()
         assert len(str(caught.value).replace(str(tmp_path), "")) < 400
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "read"),
+    [
+        ("annotations.csv", f'"split","pid"\n"val",{"9x" * 10**4}\n', load_prepared),
+        ("val_r1.tsv", f"step\tval_r1\n1\t{'9x' * 10**4}\n", read_curves),
+    ],
+)
+def test_a_cell_that_is_no_number(tmp_path, file, content, read):
+    (tmp_path / file).write_text(content)
+    with pytest.raises(ValueError, match=r"could not convert") as caught:
+        read(tmp_path)
+    assert len(str(caught.value).replace(str(tmp_path), "")) < 500
+
+
+@pytest.mark.parametrize("cells", ["", f"TEXT,{'9x' * 10**4},1,1,1,1,1\n"])
+def test_a_table_of_kinds_that_has_none_or_no_numbers(tmp_path, monkeypatch, cells):
+    monkeypatch.chdir(tmp_path)
+    path = Path("plots/clip_mer/kinds/kinds.csv")
+    path.parent.mkdir(parents=True)
+    path.write_text(f"kind,queries,r1,r5,r10,map,minp\n{cells}")
+    found = SimpleNamespace(kinds={"score": 1.0})
+    with pytest.raises(ValueError, match=rf"^{path}: cannot be read: (it has|invalid)") as caught:
+        kinds_section(SimpleNamespace(metrics={"clip_mer": found}))
+    assert len(str(caught.value)) < 500

@@ -60,6 +60,13 @@ def test_a_full_disk_is_no_damage(place):
     assert Gallery.open(place / "gallery").facets().folders == [str(place / "imgs")]
 
 
+def test_a_schema_that_is_no_text_is_refused_with_the_name_of_the_file(place):
+    run_index(place)
+    path = place / "gallery/gallery.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE state", b"CREATE T\xecBLE state"))
+    assert_refused(place, r"gallery\.sqlite: .*can't decode.*; the gallery is damaged")
+
+
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
 
 

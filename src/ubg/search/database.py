@@ -104,7 +104,7 @@ def _connected(gallery: Path) -> Iterator[sqlite3.Connection]:
             yield database
         finally:
             database.close()  # rolls back what was not committed
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         _raise_of_the_disk(error, path)
         reason = quoted(" ".join(str(error).split()))  # it may cite the file
         raise ValueError(
