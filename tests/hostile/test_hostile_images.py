@@ -1,5 +1,6 @@
 """Every bad image is answered with its path, the reason and what to do, whatever is in it."""
 
+import io
 import os
 import shutil
 
@@ -9,6 +10,7 @@ import sections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from miniatures import write_cuhk_pedes
+from PIL import Image
 from spoiled_images import CONTENTS, bomb, picture
 from told import Fault, assert_told, refusal
 
@@ -17,6 +19,7 @@ from ubg.data.images.decode import decode_image
 from ubg.data.images.image_pack import ImagePack
 from ubg.data.images.pack import pack_images
 from ubg.runtime.opening import Kind, open_file
+from ubg.search.picture import read_picture
 
 SIZE = sections.image(height=32, width=16)
 REMEDY = "; replace it, or allow some with image.max_broken"
@@ -181,6 +184,23 @@ GOOD = {kind: picture(kind) for kind in KINDS} | {
     "JPEG turned": picture("JPEG", exif=b"Exif\0\0" + exif((0x0112, 3, 1, 6))),
     "PNG turned": picture("PNG", exif=b"Exif\0\0" + exif((0x0112, 3, 1, 6))),
 }
+
+
+LOW = io.BytesIO()
+Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4) % 4 * 64).convert("L").save(
+    LOW, "PNG", bits=2, transparency=2
+)
+
+
+@pytest.mark.parametrize("name", [*CONTENTS, *GOOD, "PNG of 2 bits"])
+def test_indexing_reads_a_picture_as_all_others_do(tmp_path, name):
+    path = tmp_path / "x.png"
+    contents = {name: content for name, (content, _) in CONTENTS.items()} | GOOD
+    path.write_bytes((contents | {"PNG of 2 bits": LOW.getvalue()})[name])
+    pixels, refused = pixels_or_refusal(path)
+    found = read_picture(path, 8, 4, None)
+    np.testing.assert_equal(found.pixels_HWC, pixels)
+    assert found.fault == (None if refused is None else str(refused).removeprefix(f"{path}: "))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

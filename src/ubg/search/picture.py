@@ -46,8 +46,8 @@ def read_picture(path: Path, height: int, width: int, known_hash: str | None) ->
             if digest == known_hash:
                 return Picture(digest)
             with open_image(file) as image:
+                pixels_HWC = decode_image(image, height, width)  # first: EXIF may decode it too
                 shown_width, shown_height, captured_at = _facts(image)
-                pixels_HWC = decode_image(image, height, width)
     except (ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error).removeprefix(f"{path}: ")
         return Picture(digest, fault=" ".join(reason.split())[:300])
@@ -91,4 +91,4 @@ def open_picture(path: Path) -> Image.Image:
     """
     with open_image(path) as image:
         width, height = upright_size(image)
-        return Image.fromarray(decode_image(image, height, width))
+    return Image.fromarray(decode_image(path, height, width))
