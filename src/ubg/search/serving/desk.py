@@ -23,7 +23,7 @@ class Desk:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._batcher = Batcher(self._encode)
+        self._batcher = Batcher(_encode)
         self._kept: OrderedDict[str, Encoded] = OrderedDict()
         self._decoding, self._searching = CapacityLimiter(DECODING), CapacityLimiter(SEARCHING)
 
@@ -48,21 +48,34 @@ class Desk:
         return await run_sync(search, limiter=self._searching)
 
     async def _encoded(self, question: Question, searcher: Searcher) -> Encoded:
-        asked = question.model_dump_json(include={"text", "images", "like"})
-        model = searcher.gallery.manifest.fingerprint
-        key = hashlib.sha256(f"{model} {asked}".encode()).hexdigest()
+        """By the model of that searcher, whatever the gallery has become meanwhile."""
+        key = _key(question, searcher)
         if key not in self._kept:
             images = [
                 await run_sync(uploaded_picture, picture.content(), limiter=self._decoding)
                 for picture in question.images
             ]
-            self._kept[key] = await self._batcher.encode(question.query(images))
+            self._kept[key] = await self._batcher.encode((searcher, question.query(images)))
         self._kept.move_to_end(key)
         encoded = self._kept[key]
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return encoded
 
-    def _encode(self, queries: list[Query]) -> list[Encoded]:
-        encoded = self._library.current().encode(queries)
-        return [encoded[query] for query in range(len(queries))]
+
+def _key(question: Question, searcher: Searcher) -> str:
+    """Of the model and all that it is asked; images by their vectors, as ids are a gallery's."""
+    model = searcher.gallery.manifest.fingerprint
+    asked = question.model_dump_json(include={"text", "images"})
+    liked_PD = searcher.gallery.vectors(question.like)
+    return hashlib.sha256(f"{model} {asked} ".encode() + liked_PD.tobytes()).hexdigest()
+
+
+def _encode(asked: list[tuple[Searcher, Query]]) -> list[Encoded]:
+    """Each by its own searcher, in one pass for each of these: mostly there is one."""
+    encoded: dict[int, Encoded] = {}
+    for searcher in dict.fromkeys(searcher for searcher, _ in asked):
+        places = [place for place, (own, _) in enumerate(asked) if own is searcher]
+        together = searcher.encode([asked[place][1] for place in places])
+        encoded |= {place: together[row] for row, place in enumerate(places)}
+    return [encoded[place] for place in range(len(asked))]
