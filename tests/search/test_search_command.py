@@ -214,6 +214,27 @@ def test_the_command_takes_drawings_in_any_combination(place, monkeypatch, capsy
     np.testing.assert_allclose([s for _, s in found], [s for _, s in expected], atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("option", "kinds", "told"),
+    [
+        ("--sketch", (), "no sketch; it takes text, photograph"),
+        (
+            "--infrared",
+            ("cp", "sk"),
+            "no infrared image; it takes text, photograph, colour pencil d",
+        ),
+    ],
+)
+def test_a_drawing_that_the_model_does_not_read_is_called_by_its_name(
+    place, monkeypatch, option, kinds, told
+):
+    monkeypatch.setattr(Stub, "model", SimpleNamespace(normalisations=dict.fromkeys(kinds)))
+    words = ["search", place / "gallery", option, place / "imgs/cam0/000.png"]
+    monkeypatch.setattr(sys, "argv", ["ubg", *map(str, words)])
+    with pytest.raises(SystemExit, match=f"^error: the model takes {told}"):
+        main()
+
+
 def test_the_command_takes_pictures_and_images_of_the_gallery(place, monkeypatch, capsys):
     searcher = Searcher(Gallery.open(place / "gallery"))
     files = [place / "imgs/cam0/000.png", place / "imgs/cam1/001.png"]

@@ -12,6 +12,12 @@ from PIL import Image
 MAX_TEXT_LENGTH = 2000  # characters
 MAX_PARTS = 16
 MAX_WEIGHT = 100.0
+_SHOWN = {
+    "image": "photograph",
+    "sk": "sketch",
+    "nir": "infrared image",
+    "cp": "colour pencil drawing",
+}
 _SIGN = re.compile(r"\s([+-])\s")
 _WEIGHT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*\*")
 
@@ -108,6 +114,11 @@ class Encoded:
         rows = slice(query, query + 1)
         evidence_1LV = None if self.evidence_QLV is None else self.evidence_QLV[rows]
         return Encoded(self.vectors_QD[rows], evidence_1LV, self.one_text_Q[rows])
+
+
+def shown_kind(kind: str) -> str:
+    """What people call a part of a query."""
+    return _SHOWN.get(kind, kind)
 
 
 def _weighted(sign: str, text: str) -> tuple[str, float]:

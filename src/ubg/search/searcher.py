@@ -14,7 +14,7 @@ from ubg.search.calibration import USUAL, find_calibration
 from ubg.search.engines.contract import MAX_FOUND, SPARE, Index
 from ubg.search.filters import Filter
 from ubg.search.gallery import Entry, Gallery
-from ubg.search.query import Encoded, Query
+from ubg.search.query import Encoded, Query, shown_kind
 from ubg.search.topk import Scored, best_of, exact_top
 
 MAX_DEPTH = 10_000  # ranks that can be paged to
@@ -173,9 +173,8 @@ class Searcher:
         """The text and the drawings of a query as the model reads them together, [1, D]."""
         for kind, _ in query.drawings:
             if kind not in self.kinds[1:]:
-                raise ValueError(
-                    f"the model is not asked by {kind}; it takes {', '.join(self.kinds)}"
-                )
+                taken = ", ".join(map(shown_kind, ("text", *self.kinds)))
+                raise ValueError(f"the model takes no {shown_kind(kind)}; it takes {taken}")
         parts: dict[str, Any] = {kind: [image] for kind, image in query.drawings}
         if query.texts:
             parts["text"] = [query.texts[0][0]]

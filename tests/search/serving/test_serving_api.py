@@ -138,7 +138,7 @@ def test_a_sketch_is_read_together_with_the_text_where_the_model_reads_sketches(
 
     refused = client.post("/api/search", json={"images": [sketch("black")]})
     assert refused.status_code == 422
-    assert refused.json()["error"] == "the model is not asked by sk; it takes image"
+    assert refused.json()["error"] == "the model takes no sketch; it takes text, photograph"
     sketches = toy_gallery(root / "other", monkeypatch, kinds=("sk", "nir"))
     asked = TestClient(guarded(library_of(root / "other"), Rules(None, None, MAX_BODY)))
     assert asked.get("/api/gallery").json()["kinds"] == ["image", "sk", "nir"]
