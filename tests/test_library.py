@@ -111,6 +111,12 @@ def test_vectors_of_two_branches_are_as_long_as_both(tmp_path):
     assert tuple(loaded.encode_image([]).shape) == (0, loaded.network.embedding_dim)
 
 
+@pytest.mark.parametrize("folder", [None, 3, b"models"])
+def test_what_is_no_path_is_told_in_a_line(folder):
+    with pytest.raises(ValueError, match=f"^folder: {folder!r} is no path; name that of a trained"):
+        ubg.load(folder)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -1,5 +1,6 @@
 """`ubg.load`: a trained model that takes texts and images."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from itertools import islice
@@ -61,6 +62,8 @@ class TrainedModel:
         both_scores: bool = False,
     ):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if not isinstance(folder, (str, os.PathLike)):
+            raise ValueError(f"folder: {_shown(folder)} is no path; name that of a trained model")
         trained = load_trained(folder)
         self.model = trained.model.to(self.device)
         self.tokenizer = trained.tokenizer
