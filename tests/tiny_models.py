@@ -18,9 +18,21 @@ from ubg.systems.phase4.text.targets import ClassTargets
 from ubg.systems.phase4.unigram import log_frequencies
 from ubg.systems.t2i_reid.task import t2i_reid_network
 from ubg.training.task import network_values
+from ubg.vqgan.model.architecture import Architecture
 
 HEIGHT, WIDTH, GRID = 64, 32, (4, 2)
 PATCHES, CODES, VOCABULARY = 8, 20, 50
+SMALL_VQGAN = Architecture(
+    codes=CODES,
+    code_dim=4,
+    latent_channels=8,
+    channels=32,
+    multipliers=(1, 2),
+    blocks=1,
+    attention_resolutions=(),
+    resolution=64,
+    patch=8,
+)
 
 
 def tiny_scale(

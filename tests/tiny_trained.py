@@ -9,6 +9,7 @@ from safetensors.torch import save_model
 from tiny_models import (
     CODES,
     PATCHES,
+    SMALL_VQGAN,
     VOCABULARY,
     build_model,
     build_text,
@@ -22,7 +23,6 @@ from ubg.params import load_params
 from ubg.runtime.checkpoint import save_weights
 from ubg.runtime.files import write_json
 from ubg.systems.phase4.folder import write_generator
-from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.folder import VQGAN_FOLDER, save_vqgan
 from ubg.vqgan.model.vqgan import VQGAN
 
@@ -71,26 +71,13 @@ def save_small_phase4(scale, captions):
     model = build_text(scale, generation).eval()
     save_trained(folder, "phase4", scale, model.retrieval, tokenizer)
     VQGAN_FOLDER.mkdir()
-    save_vqgan(VQGAN(Architecture(**VQGAN_SIZES)), VQGAN_FOLDER)
+    save_vqgan(VQGAN(SMALL_VQGAN), VQGAN_FOLDER)
     torch.nn.init.normal_(model.generator.reader.decoder.head.weight)
     model.generator.score_weight.fill_(0.01)
     save_model(model.generator, "generator.safetensors")
     sizes = {"codes": CODES, "classes": generation.clusters, "length": PATCHES}
     write_generator(generation, sizes, Path())
     return folder
-
-
-VQGAN_SIZES = {
-    "codes": CODES,
-    "code_dim": 4,
-    "latent_channels": 8,
-    "channels": 32,
-    "multipliers": (1, 2),
-    "blocks": 1,
-    "attention_resolutions": (),
-    "resolution": 64,
-    "patch": 8,
-}
 
 
 class Letters:

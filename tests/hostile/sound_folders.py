@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_model
 from tiny_gallery import gallery_of_twelve
-from tiny_models import CODES, PATCHES, build_text, text_generation, tiny_scale
+from tiny_models import CODES, PATCHES, SMALL_VQGAN, build_text, text_generation, tiny_scale
 from tiny_trained import CAPTIONS, save_untrained
 
 import ubg
@@ -25,23 +25,11 @@ from ubg.search.filters import Filter
 from ubg.search.gallery import Gallery
 from ubg.search.labels import read_labels
 from ubg.systems.phase4.folder import VQGAN, WEIGHTS, generator_folder
-from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.folder import load_vqgan, save_vqgan, vqgan_fingerprint
 from ubg.vqgan.model.vqgan import VQGAN as Vqgan
 
 MODEL, GALLERY = "models/phase4", "search/gallery"
 BRANCH = f"{MODEL}_generator"
-SMALL_VQGAN = Architecture(
-    codes=CODES,
-    code_dim=4,
-    latent_channels=8,
-    channels=32,
-    multipliers=(1, 2),
-    blocks=1,
-    attention_resolutions=(),
-    resolution=64,
-    patch=8,
-)
 DIRECTION = dict.fromkeys(("r1", "r5", "r10", "map", "minp"), 12.5)
 KIND = "TEXT+SK,9,12.5,12.5,12.5,12.5,12.5,10,2.5,1.5,3.5,9,8\n"
 

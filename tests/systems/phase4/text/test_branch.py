@@ -11,6 +11,7 @@ from tiny_models import (
     CODES,
     HEIGHT,
     PATCHES,
+    SMALL_VQGAN,
     WIDTH,
     MemoryTokens,
     build_text,
@@ -32,23 +33,11 @@ from ubg.systems.phase4.text.held_out import hold_out, score
 from ubg.systems.phase4.text.load import load_score, load_text
 from ubg.systems.phase4.text.targets import ClassTargets
 from ubg.training.task import loss_weights
-from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.folder import save_vqgan, vqgan_fingerprint
 from ubg.vqgan.model.vqgan import VQGAN
 
 GENERATION = text_generation()
 SIZES = {"codes": CODES, "classes": 6, "length": PATCHES}
-VQGAN_SIZES = Architecture(
-    codes=CODES,
-    code_dim=4,
-    latent_channels=8,
-    channels=32,
-    multipliers=(1, 2),
-    blocks=1,
-    attention_resolutions=(),
-    resolution=64,
-    patch=8,
-)
 
 
 @pytest.fixture
@@ -155,7 +144,7 @@ def folder(model, tmp_path, monkeypatch):
     """The branch as a train stage leaves it."""
     torch.manual_seed(0)
     (tmp_path / "vqgan").mkdir()
-    save_vqgan(VQGAN(VQGAN_SIZES), tmp_path / "vqgan")
+    save_vqgan(VQGAN(SMALL_VQGAN), tmp_path / "vqgan")
     monkeypatch.setattr(module, "VQGAN_FOLDER", tmp_path / "vqgan")
     monkeypatch.setattr(module, "GENERATOR", tmp_path / "generator")
     model.generator.score_weight.fill_(0.25)
@@ -216,7 +205,7 @@ def test_a_branch_that_does_not_fit_is_one_line(model, folder, fault):
         (folder / "vqgan" / "config.json").write_text("{}")
     elif fault == "other VQGAN":
         torch.manual_seed(1)
-        save_vqgan(VQGAN(VQGAN_SIZES), folder / "vqgan")
+        save_vqgan(VQGAN(SMALL_VQGAN), folder / "vqgan")
     elif fault == "classes in fractions":
         weights = load_file(folder / "generator.safetensors")
         weights["class_of_code_V"] = weights["class_of_code_V"] + 0.5
@@ -259,7 +248,7 @@ def put_vqgan(folder, architecture, dtype=torch.float32):
     ],
 )
 def test_a_vqgan_that_a_folder_claims_to_be_its_own_is_checked(model, folder, sizes, dtype, told):
-    put_vqgan(folder, VQGAN_SIZES.model_copy(update=sizes), dtype)
+    put_vqgan(folder, SMALL_VQGAN.model_copy(update=sizes), dtype)
     with pytest.raises(ValueError, match="dvc repro") as caught:
         load_score(model.retrieval, network_of("phase4", tiny_scale()), folder)
     assert told in str(caught.value)
