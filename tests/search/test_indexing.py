@@ -59,8 +59,10 @@ def test_vectors_and_codes_are_the_models_in_the_order_of_the_paths(place):
         np.testing.assert_array_equal(gallery.snapshot.codes_NL, model.image_codes(pixels))
 
 
+@pytest.mark.parametrize("small", [0, encoding.SMALL])
 @pytest.mark.parametrize(("device", "batches"), [("cpu", 1), ("cuda", encoding.BATCHES_AHEAD + 1)])
-def test_pixels_are_in_memory_until_they_are_encoded(place, monkeypatch, device, batches):
+def test_pixels_are_in_memory_until_they_are_encoded(place, monkeypatch, device, batches, small):
+    monkeypatch.setattr(encoding, "SMALL", small)
     read, in_memory = [], []
 
     class Watched(Stub):

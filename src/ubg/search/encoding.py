@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 64
 BATCHES_AHEAD = 2  # that are read while a GPU encodes one: these are all pixels in memory
+SMALL = 2**15  # bytes of a file that threads read no faster: most of it is Python, one at a time
 SECONDS = 2.0  # of work that a killed process loses at most, but for one batch
 
 
@@ -92,34 +93,28 @@ def _read_batches(
     jobs: Sequence[Job], trained: "TrainedModel"
 ) -> Iterator[tuple[Sequence[Job], list[Picture]]]:
     size = trained.network.image
-    # On CPU all cores read, then all encode: the threads of a product wait for each other, and a
-    # core that reads in between keeps the others waiting.
-    ahead = 0 if trained.device.type == "cpu" else BATCHES_AHEAD
+
+    def read(job: Job) -> Picture:
+        return read_picture(job.folder.path / job.found.path, size.height, size.width, job.hash)
+
     batches = [jobs[start : start + BATCH_SIZE] for start in range(0, len(jobs), BATCH_SIZE)]
-    waiting: deque[tuple[Sequence[Job], list[Future[Picture]]]] = deque()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ThreadPoolExecutor(min(threads or 1, 8)) as pool:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(min(cores or 1, 8)) as pool:
+        if trained.device.type == "cpu":
+            # All cores read, then all encode: the threads of a product wait for each other, and a
+            # core that reads in between keeps the others waiting.
+            for batch in batches:
+                small = all(job.found.size < SMALL for job in batch)
+                yield batch, list(map(read, batch) if small else pool.map(read, batch))
+            return
+        waiting: deque[tuple[Sequence[Job], Iterator[Picture]]] = deque()
         for batch in batches:
-            paths = [job.folder.path / job.found.path for job in batch]
-            waiting.append(
-                (
-                    batch,
-                    [
-                        pool.submit(read_picture, path, size.height, size.width, job.hash)
-                        for path, job in zip(paths, batch, strict=True)
-                    ],
-                )
-            )
-            if len(waiting) > ahead:
-                yield _finished(waiting.popleft())
-        while waiting:
-            yield _finished(waiting.popleft())
-
-
-def _finished(
-    batch: tuple[Sequence[Job], list[Future[Picture]]],
-) -> tuple[Sequence[Job], list[Picture]]:
-    return batch[0], [future.result() for future in batch[1]]
+            waiting.append((batch, pool.map(read, batch)))
+            if len(waiting) > BATCHES_AHEAD:
+                ready, pictures = waiting.popleft()
+                yield ready, list(pictures)
+        for ready, pictures in waiting:
+            yield ready, list(pictures)
 
 
 def _encode(
