@@ -153,9 +153,11 @@ main()
 
 
 def test_a_reader_that_has_left_is_no_error(place):
-    """As `| head -1`, here before the first line."""
+    """As `| head -1`, here before the first line; the picture is there all the same."""
+    sheet = place / "sheet.png"
+    asked = ["search", place / "gallery", "a hat", "--sheet", sheet]
     process = subprocess.Popen(
-        [sys.executable, "-u", "-c", COMMAND, "search", place / "gallery", "a hat"],
+        [sys.executable, "-u", "-c", COMMAND, *asked],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -163,6 +165,7 @@ def test_a_reader_that_has_left_is_no_error(place):
     process.stdout.close()
     assert process.communicate(timeout=60)[1] == b""
     assert process.returncode == 128 + signal.SIGPIPE
+    assert Image.open(sheet).format == "PNG"
 
 
 class DrawingStub(Stub):

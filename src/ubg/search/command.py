@@ -182,6 +182,11 @@ def _search(arguments: argparse.Namespace) -> None:
         searcher.use(open_file(searcher.gallery))
     (results,) = searcher.search(searcher.encode([query]), page, wanted)
     shown = arguments.sentence or "like an image"
+    if arguments.sheet:  # first: whoever reads what is printed may leave
+        from ubg.search.sheet import draw_sheet
+
+        title = f"Nobody fits: {shown}" if results.nobody_fits else shown
+        draw_sheet(arguments.sheet, title, searcher.gallery, results.results)
     if arguments.json:
         print(as_json(shown, results))
     elif arguments.csv:
@@ -190,11 +195,6 @@ def _search(arguments: argparse.Namespace) -> None:
             print(NOBODY, file=sys.stderr)
     else:
         print(as_table(results))
-    if arguments.sheet:
-        from ubg.search.sheet import draw_sheet
-
-        title = f"Nobody fits: {shown}" if results.nobody_fits else shown
-        draw_sheet(arguments.sheet, title, searcher.gallery, results.results)
 
 
 def _open_searcher(arguments: argparse.Namespace) -> "Searcher":
