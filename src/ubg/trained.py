@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ubg.data.text.tokenizers import load_tokenizer
 from ubg.params import Tower
 from ubg.retrieval.code_score import CodeScore
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import fill, misfit, read_shapes
 from ubg.systems import system_named
@@ -99,7 +99,5 @@ def _read_config(folder: Path) -> _Config:
 
 def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        fault = error.errors(include_url=False)[0]
-        said = "missing" if fault["type"] == "missing" else fault["msg"]
-        return f"{key_of(fault['loc'])}: {said}"[:300]
+        return first_fault(error)
     return " ".join(str(error).split())[:300]

@@ -235,7 +235,7 @@ def test_bars_are_as_high_as_their_values(folder, tmp_path, systems):
         ('{"test": ', "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
         ("[]", "(top level)"),
-        (json.dumps({"test": metrics(40)["test"]}), "val: Field required"),
+        (json.dumps({"test": metrics(40)["test"]}), "val: missing"),
         (json.dumps(metrics(71)), "test.t2i.r10: "),
         (json.dumps(metrics(40)).replace("40", '"40"', 1), "test.t2i.r1: "),
         (json.dumps(metrics(40)).replace("40", "NaN", 1), "test.t2i.r1: "),

@@ -1,8 +1,10 @@
 """Compiled loops run also where no cache can be written."""
 
 import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,17 @@ def four_times(number):
 """
 
 
-def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+FULL = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (1_000, 1_000))
+
+
+def run(folder: Path, preexec_fn=None, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "import loop; print(loop.four_times(3))"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(SOURCE)} | environment,
         capture_output=True,
         text=True,
+        preexec_fn=preexec_fn,
     )
 
 
@@ -52,6 +58,19 @@ def test_a_cache_elsewhere_is_used(folder, tmp_path):
         "loop.twice",
         "loop.four_times",
     }
+
+
+def test_on_a_full_disk_it_compiles_and_says_once_where(folder, tmp_path):
+    """Files may have 1,000 bytes: too few for what is compiled."""
+    cache = tmp_path / "cache"
+    done = run(folder, FULL, NUMBA_CACHE_DIR=str(cache))
+    assert done.stdout == "12\n", done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count(f"compiles its loops anew ({cache}") == 1
+    assert "File too large" in done.stderr
+    assert not list(cache.rglob("*.nbc"))
+    assert run(folder, NUMBA_CACHE_DIR=str(cache)).stdout == "12\n"
+    assert len(list(cache.rglob("*.nbc"))) == 2  # of `twice` and `four_times`
 
 
 def test_the_cache_of_the_user_is_used(folder, tmp_path):

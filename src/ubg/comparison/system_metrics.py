@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.comparison.ladder import both_scores, in_order
 from ubg.evaluation.queries import METRICS, QueryResults, read_queries
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.opening import Kind, read_text
 
 COLUMNS = {
@@ -160,9 +160,7 @@ def read_metrics_file(kind: type[M], path: Path, again: str) -> M:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = key_of(fault["loc"]) or "(top level)"
-        raise ValueError(f"{path}: {key}: {fault['msg']}; {again}") from None
+        raise ValueError(f"{path}: {first_fault(error)}; {again}") from None
 
 
 def _columns(t2i: Direction, i2t: Direction) -> dict[str, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from ubg.params import Section
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.files import write_json
 from ubg.runtime.opening import Kind, read_bytes
 
@@ -127,9 +127,7 @@ def read_cases(folder: Path) -> tuple[list[Case], bool]:
     try:
         content = CaseFile.model_validate_json(read_bytes(path, Kind.TABLE), strict=True)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = key_of(fault["loc"]) or "(top level)"
-        raise ValueError(f"{path}: {key}: {fault['msg']}; {advice}") from None
+        raise ValueError(f"{path}: {first_fault(error)}; {advice}") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {advice}") from None
     return list(content.cases), content.drawn

@@ -9,7 +9,7 @@ from ubg.data.prepared import NO_IMAGE, PREPARED
 from ubg.report.pictures import crop_uri
 from ubg.report.section import Section, plain
 from ubg.report.sources import Sources
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.opening import Kind, read_json, read_text
 
 SHOWN = 6
@@ -121,9 +121,7 @@ def read_report(path: Path) -> dict[str, Any]:
         report = read_json(path)
         _Report.model_validate(report)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = key_of(fault["loc"])
-        raise ValueError(f"{path}: {key}: {fault['msg']}; {AGAIN}") from None
+        raise ValueError(f"{path}: {first_fault(error)}; {AGAIN}") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {AGAIN}") from None
     return report

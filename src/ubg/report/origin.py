@@ -15,7 +15,7 @@ from ubg.comparison.pipeline_graph import read_graph
 from ubg.report.section import Section
 from ubg.report.sources import Sources
 from ubg.runtime.bounded_yaml import load_yaml
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.opening import Kind, read_text
 
 PACKAGES = ("torch", "torchvision", "transformers", "open_clip_torch", "accelerate", "numpy", "dvc")
@@ -115,8 +115,7 @@ def read_lock(path: Path) -> _Lock:
     try:
         return _Lock.model_validate(load_yaml(read_text(path, Kind.CONFIG)))
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        reason = f"{key_of(fault['loc']) or 'all of it'}: {fault['msg']}"
+        reason = first_fault(error)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())[:300]
     raise ValueError(f"{path}: cannot be read ({reason}); `dvc repro` or Git makes it again")

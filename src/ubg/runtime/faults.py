@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
+from pydantic import ValidationError
+
 SHOWN = 20  # faults of one input; others are only counted
 SHOWN_CHARACTERS = 80
+SHOWN_MESSAGE = 300
 
 
 class Faults:
@@ -38,6 +41,19 @@ class Faults:
 def quoted(text: str) -> str:
     """The beginning of a text from outside, in quotes and printable whatever it holds."""
     return repr(text[:SHOWN_CHARACTERS]) + ("…" if len(text) > SHOWN_CHARACTERS else "")
+
+
+def first_fault(error: ValidationError, within: Iterable[object] = ()) -> str:
+    """Where and what the first fault is, on one line, as in "network.image.height: missing".
+
+    Args:
+        error: what pydantic raised.
+        within: where what was validated stands in its file, if it is not all of it.
+    """
+    fault = error.errors(include_url=False)[0]
+    key = key_of([*within, *fault["loc"]]) or "(top level)"
+    said = "missing" if fault["type"] == "missing" else fault["msg"]
+    return f"{key}: {said}"[:SHOWN_MESSAGE]
 
 
 def key_of(place: Iterable[object]) -> str:

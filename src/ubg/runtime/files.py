@@ -13,7 +13,7 @@ from typing import Any
 
 from ubg.runtime.locks import locked
 from ubg.runtime.opening import Kind, open_file
-from ubg.runtime.system_errors import WRITING
+from ubg.runtime.system_errors import writing
 
 
 @contextmanager
@@ -93,10 +93,8 @@ def _place_beside(path: Path) -> Iterator[Path]:
             sweep(path)
         aside = _name_beside(path)
         try:
-            yield aside
-        except Exception as error:
-            error.add_note(f"{WRITING}{path}")
-            raise
+            with writing(path):
+                yield aside
         finally:
             _delete(aside)
 

@@ -3,6 +3,9 @@
 import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 SPACE = "free some space, or let the outputs lie on another disk, and run the same command again"
 PERMISSION = "allow writing there, or read and write elsewhere"
@@ -16,13 +19,23 @@ ADVICE = {
     errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENOENT: "it was there before, or another run removed it; run the same command again",
 }
-WRITING = "while writing "  # begins a note on an error: a full disk is told without a path
+WRITING = "while writing "  # begins the note of `writing` on an error
 MEMORY = "close other programs, or make the batch size or the number of processes smaller"
 # How libraries that are not written in Python tell an error of the system.
 _NUMBER = re.compile(r"\(os error (\d+)\)|\berrno = (\d+)|^\[Errno (\d+)\]")
 _MEMORY = re.compile(
     r"can't allocate memory|out of memory|Unable to allocate|bad_alloc|terminated abruptly"
 )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """An error in this block is told with `path`: that of a full disk names no file."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"{WRITING}{path}")
+        raise
 
 
 def told_in_one_line(error: BaseException) -> str | None:

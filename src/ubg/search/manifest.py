@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.files import write_json
 from ubg.runtime.opening import Kind, read_bytes
 
@@ -115,10 +115,8 @@ def read_manifest(gallery: Path) -> Manifest:
             f"FOLDER --model MODEL --gallery {gallery}`"
         ) from None
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        place = key_of(fault["loc"])
         raise ValueError(
-            f"{path}: {place}: {fault['msg']}; index the folders anew into another gallery"
+            f"{path}: {first_fault(error)}; index the folders anew into another gallery"
         ) from None
 
 

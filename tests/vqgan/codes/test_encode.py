@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import torch
 
 from ubg.data.images.image_pack import ImagePack
 from ubg.params import VqTokens as Params
+from ubg.runtime.system_errors import told_in_one_line
 from ubg.vqgan.codes import encode as vq_encode
 from ubg.vqgan.codes.encode import Progress, encode_pack, encode_rows
 from ubg.vqgan.codes.store import VqTokens
@@ -34,6 +36,7 @@ from pathlib import Path
 import numpy as np
 import torch
 torch.set_num_threads(1)
+from ubg.runtime.system_errors import told_in_one_line
 from ubg.vqgan.codes import encode as vq_encode
 from ubg.data.images.image_pack import ImagePack
 from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint
@@ -272,6 +275,24 @@ def test_half_written_batch_counts_as_not_done(tmp_path):
     kept.tofile(tmp_path / "ids.i32")
     again = Progress(tmp_path / "ids.i32", 10, 3, batch_size=4)
     assert again.unfinished() == {1}
+
+
+def test_a_full_disk_is_told_with_the_file_of_the_progress(tmp_path):
+    """Files may have 100 bytes: the system refuses more, with no word about which file."""
+    path = tmp_path / "ids.i32"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    small = Progress(path, 4, 3, batch_size=4)
+    for limit, write in (
+        (100, lambda: Progress(path, 40, 3, batch_size=4)),
+        (50, lambda: small.store(0, np.ones((4, 2, 3), np.int32))),
+    ):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large") as caught:
+                write()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert told_in_one_line(caught.value).startswith(f"{path}: File too large; free some space")
 
 
 def test_images_that_do_not_fit_the_grid_are_refused(vqgan, tmp_path):

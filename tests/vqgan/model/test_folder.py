@@ -147,7 +147,7 @@ def test_files_of_two_models_are_refused(folder):
     ("content", "expected"),
     [
         ("{", r"config\.json: .*JSON"),
-        ("{}", r"config\.json: codes: Field required"),
+        ("{}", r"config\.json: codes: missing"),
         (json.dumps(SIZES.model_dump() | {"codes": 10**9}), r"config\.json: codes: "),
         (json.dumps(SIZES.model_dump() | {"width": 3}), r"config\.json: width: "),
         (json.dumps(SIZES.model_dump() | {"multipliers": []}), r"config\.json: .*one level"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ubg.data.prepared import NO_IMAGE
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.opening import Kind, check_file, read_array, read_text
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class ImagePack:
             self.fingerprint = index.fingerprint
             size = check_file(self._folder / "images.u8", Kind.PACK)
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            reason = f"index.json: {key_of(fault['loc'])}: {fault['msg']}"
+            reason = f"index.json: {first_fault(error)}"
             raise ValueError(f"{self._folder}: is no image pack ({reason}); {advice}") from None
         except (OSError, ValueError, EOFError, RecursionError) as error:
             raise ValueError(f"{self._folder}: is no image pack ({error}); {advice}") from None

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from ubg.params import Generation
-from ubg.runtime.faults import key_of, quoted
+from ubg.runtime.faults import first_fault, quoted
 from ubg.runtime.files import replace_folder, write_json
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import fill, misfit, read_shapes
@@ -69,9 +69,7 @@ def read_generation(folder: Path) -> tuple[Generation, dict[str, Any]]:
             raise ValueError(f"decoder_layers: {generation.decoder_layers} is out of range")
         return generation, config
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        reason = f"{key_of(fault['loc'])}: {fault['msg']}"[:300]
-        raise ValueError(f"{path}: {reason}; {ADVICE}") from None
+        raise ValueError(f"{path}: {first_fault(error)}; {ADVICE}") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: cannot be read: {_one_line(error)}; {ADVICE}") from None
 

@@ -14,6 +14,7 @@ from ubg.runtime.checkpoint import checkpoint_folder
 from ubg.runtime.files import fingerprint, require_space
 from ubg.runtime.pipeline import rooms_digest
 from ubg.runtime.progress import progress_bar
+from ubg.runtime.system_errors import writing
 from ubg.vqgan.codes.store import Origin, write_vq_tokens
 from ubg.vqgan.model.vqgan import VQGAN, exact_convolutions, to_signed
 
@@ -119,7 +120,7 @@ class Progress:
         self.batches = math.ceil(images / batch_size)
         self._path = path
         self._shape = (images, 2, codes_per_image)
-        with path.open("ab") as file:
+        with writing(path), path.open("ab") as file:
             file.truncate(math.prod(self._shape) * 4)  # a file of this size stays as it is
 
     def rows(self, batch: int) -> NDArray[np.int64]:
@@ -129,7 +130,7 @@ class Progress:
 
     def store(self, batch: int, ids_B2L: NDArray[np.int32]) -> None:
         """Keep the ids of `batch`."""
-        with self._path.open("r+b") as file:
+        with writing(self._path), self._path.open("r+b") as file:
             file.seek(batch * self.batch_size * math.prod(self._shape[1:]) * 4)
             file.write((ids_B2L + 1).tobytes())
 

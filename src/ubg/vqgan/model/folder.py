@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ubg.runtime.faults import key_of, quoted
+from ubg.runtime.faults import first_fault, quoted
 from ubg.runtime.files import fingerprint, write_json
 from ubg.runtime.opening import Kind, check_file, open_file, read_bytes
 from ubg.runtime.weights import first_not_finite
@@ -103,10 +103,7 @@ def _read_architecture(folder: Path) -> Architecture:
     try:
         return Architecture.model_validate_json(read_bytes(path, Kind.CONFIG))
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = key_of(fault["loc"]) or "(top level)"
-        reason = f"{key}: {fault['msg']}"[:300]
-        raise ValueError(f"{path}: {reason}; {ADVICE}") from None
+        raise ValueError(f"{path}: {first_fault(error)}; {ADVICE}") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read ({error}); {ADVICE}") from None
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from ubg.runtime.bounded_yaml import load_yaml
-from ubg.runtime.faults import key_of
+from ubg.runtime.faults import first_fault
 from ubg.runtime.opening import Kind, check_file, read_text
 from ubg.vqgan.model.architecture import Architecture
 from ubg.vqgan.model.folder import mismatch
@@ -117,10 +117,9 @@ def read_config(path: Path) -> Architecture:
             resolution=sizes.resolution,
         )
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = key_of([prefix, *fault["loc"]])
+        fault = first_fault(error, [prefix])
         raise ValueError(
-            f"{path}: {key}: {fault['msg']}; give the yaml of a VQModel of taming-transformers"
+            f"{path}: {fault}; give the yaml of a VQModel of taming-transformers"
         ) from None
 
 
