@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from ubg.model_fingerprint import codes_fingerprint, model_fingerprint
-from ubg.runtime.files import write_json
+from ubg.runtime.files import beside, write_json
 from ubg.runtime.opening import Kind, read_bytes
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def open_set_best(
 
 def calibration_of(model: Path) -> Path:
     """Where evaluation keeps the calibration of the model in a folder: beside that folder."""
-    model = model.absolute()  # "." has no name
-    return model.with_name(f"{model.name}_calibration.json")
+    return beside(model, "_calibration.json")
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:

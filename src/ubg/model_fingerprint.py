@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ubg.runtime.files import file_fingerprint, fingerprint
+from ubg.runtime.files import beside, file_fingerprint, fingerprint
 
 # Raise it when images are read, turned or resized in another way than before.
 PREPROCESSING = 1
@@ -37,8 +37,8 @@ def codes_fingerprint(model: Path) -> str:
     Raises:
         ValueError: there is nothing.
     """
-    beside = model.with_name(f"{model.name}_generator")
-    return fingerprint(_files(beside, SECOND_SCORE, "second score of a trained model"))
+    branch = beside(model, "_generator")
+    return fingerprint(_files(branch, SECOND_SCORE, "second score of a trained model"))
 
 
 def _files(folder: Path, names: tuple[str, ...], what: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ubg.runtime.files import (
+    beside,
     fingerprint,
     remove,
     replace_file,
@@ -149,6 +150,18 @@ def test_an_error_is_told_with_the_output_that_was_being_written(tmp_path):
     with pytest.raises(OSError, match="else") as caught:
         fail(OSError(13, "no", "else"))
     assert told_in_one_line(caught.value).startswith("else: Permission denied; ")
+
+
+def test_what_lies_beside_a_folder_is_found_from_within_it(tmp_path, monkeypatch):
+    model = tmp_path / "models" / "phase4"
+    (model / "tokenizer").mkdir(parents=True)
+    assert beside(model, "_generator") == tmp_path / "models/phase4_generator"
+    for place, name in ((model, "."), (model / "tokenizer", ".."), (tmp_path, "models/phase4/")):
+        monkeypatch.chdir(place)
+        assert beside(Path(name), "_generator").resolve() == tmp_path / "models/phase4_generator"
+    link = tmp_path / "link"
+    link.symlink_to(model)
+    assert beside(link, ".json") == tmp_path / "link.json"
 
 
 def test_fingerprint_ignores_the_order_of_keys_only():

@@ -103,6 +103,13 @@ def _name_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{token_hex(8)}.partial")
 
 
+def beside(folder: Path, ending: str) -> Path:
+    """What lies beside a folder and is named like it, with an ending; "." has a name here too."""
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    return folder.with_name(folder.name + ending)
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically."""
     with replace_file(path) as aside:

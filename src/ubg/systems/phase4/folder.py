@@ -14,7 +14,7 @@ from torch import nn
 
 from ubg.params import Generation
 from ubg.runtime.faults import first_fault, quoted
-from ubg.runtime.files import replace_folder, write_json
+from ubg.runtime.files import beside, replace_folder, write_json
 from ubg.runtime.opening import read_json
 from ubg.runtime.weights import fill, misfit, read_shapes
 from ubg.vqgan.model.folder import CONFIG, ENCODER, VQGAN_FOLDER, vqgan_fingerprint
@@ -30,7 +30,7 @@ ADVICE = "make it again with `dvc repro train_phase4`"
 
 def generator_folder(model: Path) -> Path:
     """Where the branch of the trained model in `model` lies: beside it."""
-    return model.with_name(f"{model.name}_generator")
+    return beside(model, "_generator")
 
 
 def write_generator(generation: Generation, sizes: dict[str, int] | None, best: Path) -> None:
