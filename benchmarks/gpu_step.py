@@ -24,6 +24,7 @@ from ubg.params import Params, load_params
 from ubg.plan.count import flops_per_sample
 from ubg.plan.random_run import random_system
 from ubg.plan.step import TrainingStep
+from ubg.training.compile import compile_layers
 from ubg.training.recompute import recompute_activations
 
 IDENTITIES = 11_003  # CUHK-PEDES
@@ -104,7 +105,7 @@ def measure(
     if training.gradient_checkpointing:
         recompute_activations(step.model)
     if compiled:
-        step.model.compile()
+        compile_layers(step.model)
     if not fused:
         step.optimiser = plain_adam(step)
     batch = to_device(system.batch(training.batch_size), device)

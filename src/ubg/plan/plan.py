@@ -19,6 +19,7 @@ from ubg.plan.count import (
 from ubg.plan.random_run import RandomSystem, random_system
 from ubg.plan.step import TrainingStep
 from ubg.runtime.opening import read_json
+from ubg.training.compile import compile_layers
 from ubg.training.recompute import recompute_activations
 
 REPORT = Path("data/prepared/report.json")
@@ -159,7 +160,7 @@ def plan_system(
     kept_half, kept_few = (kept_bytes(step, _on(device, system.batch(n))) for n in (half, few))
     kept_per_sample = (kept_few - kept_half) / (few - half)
     if training.compile:
-        step.model.compile()
+        compile_layers(step.model)
     if samples is None:
         samples = share if device.type == "cuda" else few
     seconds, samples, peak = _time(system, step, samples, device)

@@ -17,6 +17,7 @@ from ubg.retrieval.contract import RetrievalModel
 from ubg.runtime.checkpoint import load_state, save_state, save_weights
 from ubg.runtime.distributed import is_main, rank
 from ubg.runtime.progress import progress_bar
+from ubg.training.compile import compile_layers
 from ubg.training.optimiser import build_optimiser, set_learning_rates
 from ubg.training.recompute import recompute_activations
 from ubg.training.schedule import Schedule
@@ -100,7 +101,7 @@ def train(
     if training.gradient_checkpointing:
         recompute_activations(model)
     if training.compile:
-        model.compile()  # in place: its parameters keep their names
+        compile_layers(model)
     wrapped, optimiser = accelerator.prepare(model, optimiser)
 
     group_size = training.accumulate
