@@ -1,14 +1,16 @@
 """A training step of any system at ViT-B/16, SigLIP-B/16, T5-base and BERT-base sizes, 384x128.
 
-    python benchmarks/gpu_step.py irra phase4 --batch 64 128 --precision bf16 [--compile on]
+    python benchmarks/gpu_step.py irra phase4 --batch 64 128 --precision bf16 [--compile layers]
 
 Without a GPU the sizes are small and the steps few, to try the script.
 
 Random weights, random images and codes; captions as long as those of CUHK-PEDES (23.5 words on
 average). The data are on the device before the clock starts. Every combination of the arguments is
-run in turn, with samples/s, the peak of the allocated memory and the model FLOPs utilisation: FLOPs
-of forward and backward pass (matrix products and convolutions; nothing that checkpointing computes
-again), per second, as a share of the dense peak of the device in the precision of the products.
+run in turn, with the seconds that the first three steps take, samples/s, the peak of the allocated
+memory and the model FLOPs utilisation: FLOPs of forward and backward pass (matrix products and
+convolutions; nothing that checkpointing computes again), per second, as a share of the dense peak
+of the device in the precision of the products. `--compile layers` is what `training.compile` does,
+`whole` compiles the model in one piece.
 """
 
 import argparse
@@ -94,9 +96,9 @@ def plain_adam(step: TrainingStep) -> torch.optim.Optimizer:
 
 
 def measure(
-    name: str, params: Params, device: torch.device, compiled: bool, fused: bool, steps: int
-) -> tuple[float, float, float]:
-    """Seconds of a step, TFLOPs of a step, GiB at the peak."""
+    name: str, params: Params, device: torch.device, compiled: str, fused: bool, steps: int
+) -> tuple[float, float, float, float]:
+    """Seconds of the first steps, then of a step, TFLOPs of a step, GiB at the peak."""
     training = params.preset.training
     system = random_system(name, params, IDENTITIES)
     step = TrainingStep(system, device)
@@ -104,14 +106,18 @@ def measure(
     flops = flops_per_sample(step, few) * training.batch_size
     if training.gradient_checkpointing:
         recompute_activations(step.model)
-    if compiled:
+    if compiled == "layers":
         compile_layers(step.model)
+    elif compiled == "whole":
+        step.model.compile()
     if not fused:
         step.optimiser = plain_adam(step)
     batch = to_device(system.batch(training.batch_size), device)
+    started = time.perf_counter()
     for _ in range(3):  # compiles, chooses kernels, allocates
         step(batch)
     synchronise(device)
+    beginning = time.perf_counter() - started
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     started = time.perf_counter()
@@ -120,7 +126,7 @@ def measure(
     synchronise(device)
     seconds = (time.perf_counter() - started) / steps
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    return seconds, flops / 1e12, peak / 2**30
+    return beginning, seconds, flops / 1e12, peak / 2**30
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -144,7 +150,7 @@ def main() -> None:
     parser.add_argument("systems", nargs="*", default=["irra", "phase4"])
     parser.add_argument("--batch", nargs="+", type=int, default=[64])
     parser.add_argument("--precision", nargs="+", choices=("fp32", "bf16"), default=["bf16"])
-    parser.add_argument("--compile", nargs="+", choices=("off", "on"), default=["off"])
+    parser.add_argument("--compile", nargs="+", choices=("off", "layers", "whole"), default=["off"])
     parser.add_argument("--optimiser", nargs="+", choices=("fused", "plain"), default=["fused"])
     parser.add_argument("--checkpointing", nargs="+", choices=("off", "on"), default=["off"])
     parser.add_argument("--steps", type=int, default=10)
@@ -156,7 +162,8 @@ def main() -> None:
     print(torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU", torch.__version__)
     print(
         f"{'system':8}{'batch':>6}{'prec.':>6}{'compile':>8}{'Adam':>7}{'ckpt':>6}"
-        f"{'ms/step':>10}{'samples/s':>11}{'TFLOP/step':>12}{'TFLOP/s':>9}{'MFU':>7}{'GiB':>8}"
+        f"{'begin s':>9}{'ms/step':>10}{'samples/s':>11}"
+        f"{'TFLOP/step':>12}{'TFLOP/s':>9}{'MFU':>7}{'GiB':>8}"
     )
     for name, batch_size, precision, compiled, optimiser, checkpointing in product(
         chosen.systems,
@@ -169,8 +176,8 @@ def main() -> None:
         row = f"{name:8}{batch_size:6}{precision:>6}{compiled:>8}{optimiser:>7}{checkpointing:>6}"
         params = base_params(batch_size, precision, checkpointing == "on", tiny)
         try:
-            seconds, tflops, gib = measure(
-                name, params, device, compiled == "on", optimiser == "fused", steps
+            beginning, seconds, tflops, gib = measure(
+                name, params, device, compiled, optimiser == "fused", steps
             )
         except torch.OutOfMemoryError:
             print(row, "out of memory")
@@ -182,7 +189,7 @@ def main() -> None:
         peak = chosen.peak_tflops or peak_of(device, precision)
         utilisation = f"{tflops / seconds / peak:.1%}" if peak else "-"
         print(
-            f"{row}{seconds * 1e3:10.1f}{batch_size / seconds:11.1f}{tflops:12.3f}"
+            f"{row}{beginning:9.1f}{seconds * 1e3:10.1f}{batch_size / seconds:11.1f}{tflops:12.3f}"
             f"{tflops / seconds:9.2f}{utilisation:>7}{gib:8.2f}",
             flush=True,
         )

@@ -37,9 +37,10 @@ def test_gpu_step_runs_anywhere(benchmarks, system, fused):
     import gpu_step
 
     params = gpu_step.base_params(4, "bf16", checkpointing=True, tiny=True)
-    seconds, tflops, gib = gpu_step.measure(
-        system, params, torch.device("cpu"), compiled=False, fused=fused, steps=1
+    beginning, seconds, tflops, gib = gpu_step.measure(
+        system, params, torch.device("cpu"), compiled="off", fused=fused, steps=1
     )
+    assert beginning > 0
     assert seconds > 0
     assert tflops > 0
     assert gib == 0
