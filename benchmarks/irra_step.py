@@ -27,6 +27,7 @@ from ubg.params import Params, load_params
 from ubg.plan.random_run import random_system
 from ubg.plan.step import TrainingStep
 from ubg.runtime.cpu_products import fast_products
+from ubg.training.compile import compile_layers
 
 IDENTITIES = 11_003  # CUHK-PEDES
 MAX_TOKENS = 77
@@ -96,7 +97,7 @@ class Side:
         if ours:
             self.step = TrainingStep(system, CPU)
             if name == "ours, compiled":
-                self.step.model.compile()
+                compile_layers(self.step.model)
             return
         if form == "masked":  # both passes see the same tokens
             self.batch["caption_ids"] = self.batch["mlm_ids"]

@@ -21,9 +21,6 @@ def four_times(number):
 """
 
 
-FULL = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (1_000, 1_000))
-
-
 def run(folder: Path, preexec_fn=None, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "import loop; print(loop.four_times(3))"],
@@ -60,17 +57,25 @@ def test_a_cache_elsewhere_is_used(folder, tmp_path):
     }
 
 
-def test_on_a_full_disk_it_compiles_and_says_once_where(folder, tmp_path):
-    """Files may have 1,000 bytes: too few for what is compiled."""
+@pytest.mark.parametrize("largest", [500, 5_000])
+def test_on_a_full_disk_it_compiles_and_says_once_where(folder, tmp_path, largest):
+    """Files of so many bytes hold nothing; or the index, but not what is compiled."""
     cache = tmp_path / "cache"
-    done = run(folder, FULL, NUMBA_CACHE_DIR=str(cache))
-    assert done.stdout == "12\n", done.stderr
+    assert run(folder, NUMBA_CACHE_DIR=str(cache)).stdout == "12\n"
+    indices = {path.stat().st_size for path in cache.rglob("*.nbi")}
+    assert all(500 < size < 5_000 for size in indices)
+    assert all(path.stat().st_size > 5_000 for path in cache.rglob("*.nbc"))
+    (folder / "loop.py").write_text(LOOP.replace("2 * number", "5 * number"))
+
+    full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest, largest))
+    done = run(folder, full, NUMBA_CACHE_DIR=str(cache))
+    assert done.stdout == "75\n", done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count(f"compiles its loops anew ({cache}") == 1
     assert "File too large" in done.stderr
-    assert not list(cache.rglob("*.nbc"))
-    assert run(folder, NUMBA_CACHE_DIR=str(cache)).stdout == "12\n"
-    assert len(list(cache.rglob("*.nbc"))) == 2  # of `twice` and `four_times`
+    for _ in range(2):  # compiles anew, then takes what is kept
+        done = run(folder, NUMBA_CACHE_DIR=str(cache))
+        assert (done.stdout, done.stderr) == ("75\n", "")
 
 
 def test_the_cache_of_the_user_is_used(folder, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import sections
 import torch
 from safetensors.torch import load_file
+from tiny_clip_mer import build_clip_mer, clip_mer_batch, clip_mer_scale, query_parts
 from tiny_models import build_phase4, full_batch, tiny_generation, tiny_scale
 from torch import nn
 from torch.nn import functional as F
@@ -142,3 +143,21 @@ def test_compiled_step_of_phase4_with_checkpointing_has_the_same_gradients(compi
     assert compiled_calls
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_layers_are_compiled_for_every_modality_size_and_mode(monkeypatch):
+    """Dynamo would leave what goes beyond its limit as it is, in silence but for a warning."""
+    torch._dynamo.reset()
+    monkeypatch.setattr(torch._dynamo.config, "fail_on_recompile_limit_hit", True)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    model = build_clip_mer(clip_mer_scale(attention="sdpa"))
+    expected = model.train()(clip_mer_batch(5))
+    compile_layers(model)
+    for size in (6, 5):
+        losses = model.train()(clip_mer_batch(size))
+        torch.stack(list(losses.values())).sum().backward()
+        if size == 5:
+            torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        model.eval().encode_query(query_parts(clip_mer_batch(3)))
+    torch._dynamo.reset()

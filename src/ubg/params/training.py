@@ -74,8 +74,8 @@ class Training(Section):
         images_per_identity: of the sampler "identity" alone.
         accumulate: batches whose gradients are added up; each still contrasts its own pairs only.
         gradient_checkpointing: compute activations again in the backward pass, to save memory.
-        compile: run the transformer layers through `torch.compile`, which takes a minute or so to
-            begin with.
+        compile: run the transformer layers through `torch.compile`; training and the first
+            validation begin with compiling.
         checkpoint_seconds: between two checkpoints, beside those at the end of every epoch.
         validation_batch_size: as `batch_size` of `Evaluation`, after every epoch.
     """

@@ -3,10 +3,11 @@
 import warnings
 from collections.abc import Callable
 from functools import cache
+from secrets import randbits
 from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 Function = Callable[..., Any]
 
@@ -36,11 +37,28 @@ def cached_njit(**options: Any) -> Callable[[Function], Function]:
 
 
 class _Cache(FunctionCache):
+    """Numba's cache, which outlives a full disk and a kill at any moment."""
+
+    def __init__(self, function: Function):
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
+
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
         except OSError as error:
             _warn_of_no_cache(f"{self.cache_path}: {error.strerror}")
+
+
+class _CacheFile(IndexDataCacheFile):
+    def _data_name(self, number: int) -> str:
+        """A name of which there was no file before.
+
+        Numba writes its index, then the file of machine code that it names. By its own numbers, a
+        changed function whose second file could not be written would run the code of before.
+        """
+        return str(self._data_name_pattern.format(number=randbits(62)))
 
 
 @cache

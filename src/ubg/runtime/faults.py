@@ -53,7 +53,7 @@ def first_fault(error: ValidationError, within: Iterable[object] = ()) -> str:
     fault = error.errors(include_url=False)[0]
     key = key_of([*within, *fault["loc"]]) or "(top level)"
     said = "missing" if fault["type"] == "missing" else fault["msg"]
-    return f"{key}: {said}"[:SHOWN_MESSAGE]
+    return " ".join(f"{key}: {said}".split())[:SHOWN_MESSAGE]
 
 
 def key_of(place: Iterable[object]) -> str:

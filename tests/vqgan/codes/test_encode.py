@@ -36,7 +36,6 @@ from pathlib import Path
 import numpy as np
 import torch
 torch.set_num_threads(1)
-from ubg.runtime.system_errors import told_in_one_line
 from ubg.vqgan.codes import encode as vq_encode
 from ubg.data.images.image_pack import ImagePack
 from ubg.vqgan.model.folder import load_vqgan, vqgan_fingerprint

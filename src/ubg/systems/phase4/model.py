@@ -51,7 +51,7 @@ def gradient_ratio(
         weights: of all losses; those of the branch begin with `gen_`.
     """
     reached = [p for p in model.retrieval.parameters() if p.requires_grad]
-    losses = model.forward(batch)  # not compiled: this is one batch an epoch
+    losses = model(batch)
 
     def length(names: list[str]) -> float:
         total = torch.stack([weights[name] * losses[name] for name in names]).sum()
